@@ -1,0 +1,55 @@
+"""Deep-R: one command from z-stacks to every figure and table of the paper. This file is the contents page."""
+
+import os
+import sys
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+HERE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
+sys.path.insert(0, str(HERE / "workflow"))
+# Every job, local, in conda or on a cluster, finds the library by this path.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(HERE / "workflow"), os.environ.get("PYTHONPATH")])
+)
+
+# A config of one's own replaces the demonstration; merged into it, it would plan both.
+if "datasets" not in config:
+
+    configfile: HERE / "config" / "config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/acquisition.smk"
+include: "workflow/rules/alignment.smk"
+include: "workflow/rules/focus.smk"
+include: "workflow/rules/networks.smk"
+include: "workflow/rules/testing.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/tables.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        [files_of_target(target) for target in TARGETS],
+        "results/scorecard.tsv",
+
+
+rule figures:
+    input:
+        [files_of_target(target) for target in TARGETS if target.startswith("fig")],
+
+
+rule manifests:
+    input:
+        expand("results/{dataset}/manifest.tsv", dataset=DATASETS),
+
+
+onsuccess:
+    print(made_table(), file=sys.stderr)

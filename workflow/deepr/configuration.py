@@ -1,0 +1,153 @@
+"""The run's config: checked before anything is planned, its gaps filled with the schema's defaults."""
+
+import difflib
+from pathlib import Path
+
+import numpy as np
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+from jsonschema.validators import extend
+
+from deepr.tables import InputError
+
+SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
+
+
+def complete_config(config, schema_path=SCHEMA):
+    """Check a config against the schema and fill in the defaults, in place.
+
+    Parameters
+    ----------
+    config : dict
+        As read from YAML; missing keys take the schema's defaults.
+    schema_path : Path
+        JSON schema, written in YAML.
+
+    Returns
+    -------
+    dict
+        The same object, complete.
+
+    Raises
+    ------
+    InputError
+        For an unknown key or a value of the wrong kind: one sentence with the key, the value found and
+        the one wanted.
+    """
+    schema = yaml.safe_load(Path(schema_path).read_text(encoding="utf-8"))
+    error = best_match(_FillingValidator(schema).iter_errors(config))
+    if error is not None:
+        raise InputError(_sentence(error))
+    return config
+
+
+def planes_um(z_um):
+    """Give the planes of a z range of the config.
+
+    Parameters
+    ----------
+    z_um : dict
+        ``start``, ``stop`` and ``step`` in um, both ends included.
+
+    Returns
+    -------
+    (Z,) ndarray of float
+        Heights in um, rounded to a nanometre so that equal planes are equal numbers.
+    """
+    count = round((z_um["stop"] - z_um["start"]) / z_um["step"])
+    return np.round(z_um["start"] + z_um["step"] * np.arange(count + 1), 3)
+
+
+def check_plan(config, networks, own_stacks):
+    """Refuse combinations of settings that could only fail hours later.
+
+    Parameters
+    ----------
+    config : dict
+        Completed config.
+    networks : pandas.DataFrame
+        The networks sheet, one row per network, ``datasets`` a comma-separated list.
+    own_stacks : pandas.DataFrame
+        The sheet of a person's own stacks; may be empty.
+
+    Raises
+    ------
+    InputError
+        One sentence that names the key or the row, the value found and the one wanted.
+    """
+    for name, dataset in config["datasets"].items():
+        if dataset["source"] == "simulate":
+            _check_simulated(name, dataset)
+        elif name not in set(own_stacks["dataset"]):
+            raise InputError(
+                f"config: datasets.{name}.source is 'stacks', but {config['stacks']} has no row of data set "
+                f"'{name}'; wanted at least one"
+            )
+    crop_px = config["training"]["crop_px"]
+    for row in networks.itertuples():
+        for name in row.datasets.split(","):
+            dataset = config["datasets"][name.strip()]
+            if crop_px > dataset["patch_px"]:
+                raise InputError(
+                    f"config: training.crop_px is {crop_px}, larger than datasets.{name}.patch_px "
+                    f"{dataset['patch_px']}; wanted at most the patch of every data set that a network trains on"
+                )
+            if dataset["source"] == "simulate":
+                z_um = planes_um(dataset["slides"]["training"]["z_um"])
+                if row.range_um > min(-z_um[0], z_um[-1]):
+                    raise InputError(
+                        f"network '{row.name}': range_um is {row.range_um:g}, but the training planes of data set "
+                        f"'{name}' end at {z_um[0]:g} and {z_um[-1]:g} um; wanted a range within them"
+                    )
+
+
+def _check_simulated(name, dataset):
+    for split, slides in dataset["slides"].items():
+        z_um = slides["z_um"]
+        if z_um["stop"] <= z_um["start"]:
+            raise InputError(
+                f"config: datasets.{name}.slides.{split}.z_um.stop is {z_um['stop']:g}; wanted more than "
+                f"start, {z_um['start']:g}"
+            )
+    if dataset["frame_px"] < dataset["patch_px"]:
+        raise InputError(
+            f"config: datasets.{name}.frame_px is {dataset['frame_px']}, smaller than patch_px "
+            f"{dataset['patch_px']}; wanted a field that holds at least one patch"
+        )
+
+
+def _set_defaults(validator, properties, instance, schema):
+    if isinstance(instance, dict):
+        for key, subschema in properties.items():
+            if "default" in subschema:
+                instance.setdefault(key, yaml.safe_load(yaml.safe_dump(subschema["default"])))
+    yield from Draft202012Validator.VALIDATORS["properties"](validator, properties, instance, schema)
+
+
+_FillingValidator = extend(Draft202012Validator, {"properties": _set_defaults})
+
+
+def _sentence(error):
+    """Say in one sentence which key is wrong, what was found and what is wanted."""
+    key = ".".join(str(part) for part in error.absolute_path) or "the top level"
+    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+        known = list(error.schema.get("properties", {}))
+        unknown = next(name for name in error.instance if name not in known)
+        near = difflib.get_close_matches(str(unknown), known, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"wanted one of {', '.join(known)}"
+        return f"config: unknown key '{unknown}' at {key}; {hint}"
+    if error.validator == "required":
+        missing = next(name for name in error.validator_value if name not in error.instance)
+        return f"config: {key} has no '{missing}'; wanted: {error.schema['properties'][missing]['description']}"
+    wanted = {
+        "type": f"a value of type {error.validator_value}",
+        "enum": f"one of {', '.join(map(str, error.validator_value))}" if error.validator == "enum" else "",
+        "minimum": f"at least {error.validator_value}",
+        "maximum": f"at most {error.validator_value}",
+        "exclusiveMinimum": f"more than {error.validator_value}",
+        "exclusiveMaximum": f"less than {error.validator_value}",
+        "multipleOf": f"a multiple of {error.validator_value}",
+        "pattern": f"a name matching {error.validator_value}",
+    }.get(error.validator, error.message)
+    return f"config: {key} is {error.instance!r}; wanted {wanted}"

@@ -1,0 +1,57 @@
+"""Image acquisition: slides of z-stacks from the simulated microscope or from a person's own files."""
+
+
+rule acquire_slide:
+    output:
+        stacks=temp("results/{dataset}/raw/{slide}.ome.tif"),
+        truth="results/{dataset}/truth/{slide}.ome.tif",
+        planes="results/{dataset}/truth/{slide}.tsv",
+    log:
+        "results/logs/{dataset}/acquire/{slide}.log",
+    benchmark:
+        "results/benchmarks/{dataset}/acquire/{slide}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    wildcard_constraints:
+        dataset=any_of(SIMULATED),
+    threads: 1
+    resources:
+        mem_mb=memory_for_stack,
+        runtime=120,
+    params:
+        code=source_hash("deepr.optics.acquisition", "deepr.focus", "deepr.slides"),
+        seed=config["seed"],
+        settings=lambda wildcards: settings_of_slide(wildcards),
+        microscope=config["microscope"],
+    message:
+        "Acquire the z-stacks of {wildcards.dataset} slide {wildcards.slide} with the simulated microscope."
+    script:
+        "../scripts/acquire_slide.py"
+
+
+rule import_slide:
+    input:
+        lambda wildcards: files_of_slide(wildcards),
+    output:
+        temp("results/{dataset}/raw/{slide}.ome.tif"),
+    log:
+        "results/logs/{dataset}/import/{slide}.log",
+    benchmark:
+        "results/benchmarks/{dataset}/import/{slide}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    wildcard_constraints:
+        dataset=any_of(OWN),
+    # A stack that cannot be used must be found before anything is trained.
+    priority: 100
+    threads: 1
+    resources:
+        mem_mb=memory_for_stack,
+        runtime=60,
+    params:
+        code=source_hash("deepr.stacks", "deepr.slides"),
+        rows=lambda wildcards: rows_of_slide(wildcards),
+    message:
+        "Import the z-stacks of {wildcards.dataset} slide {wildcards.slide} from its own files."
+    script:
+        "../scripts/import_slide.py"

@@ -1,0 +1,27 @@
+"""Data pre-processing, first part: stage drift is taken out by rigid registration of neighbouring planes."""
+
+
+rule align_slide:
+    input:
+        "results/{dataset}/raw/{slide}.ome.tif",
+    output:
+        stacks="results/{dataset}/aligned/{slide}.ome.tif",
+        transforms="results/{dataset}/aligned/{slide}.tsv",
+    log:
+        "results/logs/{dataset}/align/{slide}.log",
+    benchmark:
+        "results/benchmarks/{dataset}/align/{slide}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_for_stack,
+        runtime=240,
+    params:
+        code=source_hash("deepr.alignment", "deepr.focus", "deepr.slides"),
+        anchor=config["alignment"]["anchor"],
+        patch_px=lambda wildcards: config["datasets"][wildcards.dataset]["patch_px"],
+    message:
+        "Align the planes of every z-stack of {wildcards.dataset} slide {wildcards.slide}."
+    script:
+        "../scripts/align_slide.py"

@@ -1,0 +1,119 @@
+"""Data pre-processing, second part: all-in-focus images, the focus plane of every patch, the manifest."""
+
+
+rule fuse_extended_depth_of_field:
+    input:
+        "results/{dataset}/aligned/{slide}.ome.tif",
+    output:
+        "results/{dataset}/edof/{slide}.ome.tif",
+    log:
+        "results/logs/{dataset}/edof/{slide}.log",
+    benchmark:
+        "results/benchmarks/{dataset}/edof/{slide}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_for_stack,
+        runtime=60,
+    params:
+        code=source_hash("deepr.edof", "deepr.slides"),
+        edof=config["edof"],
+    message:
+        "Fuse each z-stack of {wildcards.dataset} slide {wildcards.slide} into one all-in-focus image."
+    script:
+        "../scripts/fuse_extended_depth_of_field.py"
+
+
+rule find_focus_planes:
+    input:
+        stacks="results/{dataset}/aligned/{slide}.ome.tif",
+        composites="results/{dataset}/edof/{slide}.ome.tif",
+    output:
+        "results/{dataset}/patches/{slide}.tsv",
+    log:
+        "results/logs/{dataset}/patches/{slide}.log",
+    benchmark:
+        "results/benchmarks/{dataset}/patches/{slide}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_for_stack,
+        runtime=60,
+    params:
+        code=source_hash("deepr.patches", "deepr.slides"),
+        patch_px=lambda wildcards: config["datasets"][wildcards.dataset]["patch_px"],
+        min_contrast=lambda wildcards: config["datasets"][wildcards.dataset]["min_contrast"],
+    message:
+        "Find the plane of {wildcards.dataset} slide {wildcards.slide} that is most like the fused image, patch by patch."
+    script:
+        "../scripts/find_focus_planes.py"
+
+
+rule build_manifest:
+    input:
+        lambda wildcards: expand(
+            "results/{dataset}/patches/{slide}.tsv",
+            dataset=wildcards.dataset,
+            slide=slides_of(wildcards.dataset),
+        ),
+    output:
+        "results/{dataset}/manifest.tsv",
+    log:
+        "results/logs/{dataset}/manifest.log",
+    benchmark:
+        "results/benchmarks/{dataset}/manifest.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=source_hash("deepr.patches"),
+        seed=config["seed"],
+        test_slides=lambda wildcards: slides_of(wildcards.dataset, "test"),
+        validation_fraction=config["split"]["validation_fraction"],
+    message:
+        "Divide the patches of {wildcards.dataset} into training, validation and test by field of view."
+    script:
+        "../scripts/build_manifest.py"
+
+
+rule check_focus_planes:
+    input:
+        manifest="results/{dataset}/manifest.tsv",
+        planes=lambda wildcards: expand(
+            "results/{dataset}/truth/{slide}.tsv",
+            dataset=wildcards.dataset,
+            slide=slides_of(wildcards.dataset),
+        ),
+        transforms=lambda wildcards: expand(
+            "results/{dataset}/aligned/{slide}.tsv",
+            dataset=wildcards.dataset,
+            slide=slides_of(wildcards.dataset),
+        ),
+    output:
+        table="results/{dataset}/truth/checks.tsv",
+        claims="results/scorecard/{dataset}_truth.tsv",
+    log:
+        "results/logs/{dataset}/check_focus_planes.log",
+    benchmark:
+        "results/benchmarks/{dataset}/check_focus_planes.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    wildcard_constraints:
+        dataset=any_of(SIMULATED),
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=source_hash("deepr.truth"),
+        slides=lambda wildcards: slides_of(wildcards.dataset),
+        scale=config["scale"],
+    message:
+        "Compare the focus planes and the alignment of {wildcards.dataset} with the simulator's truth."
+    script:
+        "../scripts/check_focus_planes.py"

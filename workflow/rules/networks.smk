@@ -1,0 +1,39 @@
+"""Network structure, training and validation."""
+
+
+rule train_network:
+    input:
+        manifests=lambda wildcards: expand(
+            "results/{dataset}/manifest.tsv", dataset=datasets_of(NETWORKS.loc[wildcards.network])
+        ),
+        slides=lambda wildcards: [
+            f"results/{dataset}/aligned/{slide}.ome.tif"
+            for dataset in datasets_of(NETWORKS.loc[wildcards.network])
+            for slide in slides_of(dataset, "train")
+        ],
+        start_from=lambda wildcards: start_of_network(wildcards),
+    output:
+        generator=protected("results/networks/{network}/generator.keras"),
+        discriminator="results/networks/{network}/discriminator.keras",
+        config="results/networks/{network}/config.json",
+        history="results/networks/{network}/history.tsv",
+    log:
+        "results/logs/networks/{network}/train.log",
+    benchmark:
+        "results/benchmarks/networks/{network}/train.tsv"
+    conda:
+        "../../envs/networks.yaml"
+    threads: config["training"]["threads"]
+    resources:
+        mem_mb=4000,
+        runtime=2880,
+        gpu=1,
+    params:
+        code=source_hash("deepr.networks.training", "deepr.slides"),
+        row=lambda wildcards: row_of_network(wildcards),
+        seed=config["seed"],
+        settings=config["training"],
+    message:
+        "Train the network {wildcards.network}; an interrupted training goes on from its checkpoint."
+    script:
+        "../scripts/train_network.py"
