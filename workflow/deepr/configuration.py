@@ -139,7 +139,9 @@ def _sentence(error):
         return f"config: unknown key '{unknown}' at {key}; {hint}"
     if error.validator == "required":
         missing = next(name for name in error.validator_value if name not in error.instance)
-        return f"config: {key} has no '{missing}'; wanted: {error.schema['properties'][missing]['description']}"
+        present = error.instance.get("source")
+        reason = f" where source is '{present}'" if present else ""
+        return f"config: {key} has no '{missing}'; wanted a value for it{reason}"
     wanted = {
         "type": f"a value of type {error.validator_value}",
         "enum": f"one of {', '.join(map(str, error.validator_value))}" if error.validator == "enum" else "",

@@ -3,7 +3,8 @@
 from deepr.configuration import check_plan, complete_config, planes_um
 from deepr.provenance import source_hash
 from deepr.stacks import check_stacks
-from deepr.tables import InputError, read_networks, read_stacks
+from deepr.sheets import read_networks, read_stacks
+from deepr.tables import InputError
 from snakemake.exceptions import WorkflowError
 
 
@@ -136,7 +137,7 @@ def rows_of_slide(wildcards):
 
 def files_of_slide(wildcards):
     """List the files that make one slide of a person's own data."""
-    return [path for row in rows_of_slide(wildcards) for path in files_of_stack(row)]
+    return [path for row in rows_of_slide(wildcards) for path in row["paths"]]
 
 
 def row_of_network(wildcards):

@@ -1,0 +1,41 @@
+# `make` builds an environment and everything in it; `make test` passes the tests. Nothing else is needed.
+# `make fig2`, `make tableS1`, `make manifests`: one target of the workflow.
+
+PYTHON ?= python3
+CORES ?= all
+CONFIG ?=
+VENV := .venv
+RUN := $(VENV)/bin/python workflow/run.py --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
+
+.DEFAULT_GOAL := all
+.PHONY: all test lint benchmark clean environment figures manifests
+
+all figures manifests: environment
+	$(RUN) -- $@
+
+fig% table% results/%: environment
+	$(RUN) -- $@
+
+environment: $(VENV)/complete
+
+# pip reads the lock's hashes; the stamp is written last, so that a cut installation is made again.
+$(VENV)/complete: requirements.txt
+	$(PYTHON) -c "import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else f'Python {v[0]}.{v[1]} found, 3.11 to 3.13 wanted: make PYTHON=python3.12')"
+	$(PYTHON) -m venv --clear $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	touch $@
+
+test: environment lint
+	$(VENV)/bin/python -m pytest
+
+lint: environment
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/snakefmt --check Snakefile workflow
+	$(VENV)/bin/snakemake --lint
+
+benchmark: environment
+	for script in benchmarks/*.py; do PYTHONPATH=workflow $(VENV)/bin/python $$script || exit 1; done
+
+clean:
+	rm -rf $(VENV) .snakemake

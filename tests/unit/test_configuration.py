@@ -1,0 +1,115 @@
+"""A config is refused in one sentence, or complete."""
+
+import copy
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from deepr.configuration import SCHEMA, check_plan, complete_config, planes_um
+from deepr.tables import InputError
+
+SHIPPED = ["config/config.yaml", "config/paper.yaml", "tests/config/config.yaml"]
+
+
+@pytest.fixture
+def config(repository):
+    return yaml.safe_load((repository / "config/config.yaml").read_text())
+
+
+def networks(**changes):
+    row = {"name": "ovary_5", "kind": "deepr", "datasets": "ovary", "range_um": 5.0, "start_from": ""}
+    return pd.DataFrame([{**row, **changes}])
+
+
+NO_STACKS = pd.DataFrame({"dataset": []})
+
+
+@pytest.mark.parametrize("path", SHIPPED)
+def test_shipped_configs_are_accepted(repository, path):
+    """Every config in the repository fits the schema and its own plan."""
+    config = complete_config(yaml.safe_load((repository / path).read_text()))
+    check_plan(config, networks(), NO_STACKS)
+    assert config["training"]["batches_per_iteration"] == 3
+
+
+def test_every_key_says_what_it_is_and_what_it_is_by_default():
+    """Descriptions stand on all keys, defaults on all that are not required, and no object takes unknown keys."""
+    schema = yaml.safe_load(SCHEMA.read_text())
+    gaps = []
+
+    def walk(node, path):
+        if "properties" not in node and not isinstance(node.get("additionalProperties"), dict):
+            return
+        if node.get("additionalProperties") is not False and "properties" in node:
+            gaps.append(f"{path} takes unknown keys")
+        required = set(node.get("required", [])) | set(node.get("then", {}).get("required", []))
+        for key, child in node.get("properties", {}).items():
+            if "$ref" in child:
+                child = schema["$defs"][child["$ref"].rsplit("/", 1)[1]]
+            if not child.get("description"):
+                gaps.append(f"{path}.{key} has no description")
+            if "default" not in child and key not in required:
+                gaps.append(f"{path}.{key} has no default")
+            walk(child, f"{path}.{key}")
+        if isinstance(node.get("additionalProperties"), dict):
+            walk(node["additionalProperties"], f"{path}.*")
+
+    walk(schema, "config")
+    assert gaps == []
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda c: c.update(sed=1), r"unknown key 'sed' at the top level; did you mean 'seed'\?"),
+        (lambda c: c["training"].update(iteration=5), r"unknown key 'iteration' at training; did you mean 'iterations'"),
+        (lambda c: c.update(seed="x"), r"seed is 'x'; wanted a value of type integer"),
+        (lambda c: c["training"].update(crop_px=100), r"training\.crop_px is 100; wanted a multiple of 32"),
+        (lambda c: c["datasets"]["ovary"].pop("objective"), r"datasets\.ovary has no 'objective'"),
+        (lambda c: c["datasets"]["ovary"].update(specimen="liver"), r"specimen is 'liver'; wanted one of ovary"),
+        (lambda c: c.pop("datasets"), r"the top level has no 'datasets'"),
+    ],
+)
+def test_a_mistyped_config_is_refused_in_one_sentence(config, change, sentence):
+    """The sentence names the key, the value found and the one wanted."""
+    change(config)
+    with pytest.raises(InputError, match=sentence) as caught:
+        complete_config(config)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "row", "sentence"),
+    [
+        (lambda c: None, {"range_um": 12.0}, r"network 'ovary_5': range_um is 12, but .* end at -10 and 10 um"),
+        (lambda c: c["training"].update(crop_px=1024), {}, r"crop_px is 1024, larger than datasets\.ovary\.patch_px 512"),
+        (lambda c: c["datasets"]["ovary"].update(frame_px=480), {}, r"frame_px is 480, smaller than patch_px 512"),
+        (
+            lambda c: c["datasets"]["ovary"]["slides"]["test"]["z_um"].update(stop=-11),
+            {},
+            r"slides\.test\.z_um\.stop is -11; wanted more than start, -10",
+        ),
+        (lambda c: c["datasets"].update(mine={"source": "stacks", "patch_px": 64}), {}, r"no row of data set 'mine'"),
+    ],
+)
+def test_a_plan_that_could_only_fail_later_is_refused(config, change, row, sentence):
+    """Settings that fit the schema and not each other are named."""
+    change(config)
+    config = complete_config(config)
+    with pytest.raises(InputError, match=sentence):
+        check_plan(config, networks(**row), NO_STACKS)
+
+
+def test_defaults_are_not_shared(config):
+    """Filling two configs gives each its own objects."""
+    first, second = complete_config(copy.deepcopy(config)), complete_config(copy.deepcopy(config))
+    first["training"]["loss_weights"]["berhu"] = 9
+    assert second["training"]["loss_weights"]["berhu"] != 9
+
+
+def test_planes_include_both_ends():
+    """-10 to 10 um in steps of 0.2 um are the paper's 101 planes."""
+    z_um = planes_um({"start": -10, "stop": 10, "step": 0.2})
+    assert (len(z_um), z_um[0], z_um[50], z_um[-1]) == (101, -10, 0, 10)
+    np.testing.assert_allclose(np.diff(z_um), 0.2, atol=1e-9)

@@ -1,0 +1,48 @@
+"""Run Snakemake in this repository, one run at a time, and go on where a killed run stopped.
+
+Snakemake's own lock outlives a run that was killed. This program holds a lock of the operating system,
+which does not, for as long as it runs: whoever holds it may take Snakemake's stale lock away.
+"""
+
+import fcntl
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def run(arguments):
+    """Run Snakemake with these arguments and give its exit code."""
+    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
+    Path("results").mkdir(exist_ok=True)
+    with open("results/.running", "a+") as running:
+        try:
+            fcntl.flock(running, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            running.seek(0)
+            print(
+                f"another run (process {running.read().strip()}) works in {Path.cwd()}; wait for it or stop it first",
+                file=sys.stderr,
+            )
+            return 1
+        running.truncate(0)
+        running.write(str(os.getpid()))
+        running.flush()
+        if any(Path(".snakemake/locks").glob("*")):
+            subprocess.run([*snakemake, "--unlock", *_config_of(arguments)], check=True)
+        return subprocess.run([*snakemake, *arguments], check=False).returncode
+
+
+def _config_of(arguments):
+    """Keep the arguments that the Snakefile needs to be read, without targets."""
+    kept = []
+    for option, value in zip(arguments, arguments[1:], strict=False):
+        if option in ("--configfile", "--workflow-profile"):
+            kept += [option, value]
+    return kept
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,57 @@
+"""Align the planes of every z-stack of a slide and cut away the empty borders."""
+
+import pandas as pd
+from deepr.alignment import align_stack, valid_window
+from deepr.focus import sharpest_plane
+from deepr.runtime import logged, progress
+from deepr.slides import SlideWriter, open_slide
+from deepr.tables import write_table
+
+
+def align_slide(stacks_path, aligned_path, transforms_path, anchor, patch_px, threads):
+    """Align every field of a slide, crop it to whole patches, and keep the transforms in a sheet."""
+    rows = []
+    with (
+        open_slide(stacks_path) as slide,
+        SlideWriter(
+            aligned_path,
+            pixel_um=slide.pixel_um,
+            objective=slide.objective,
+            channel=slide.channel,
+            source=slide.source,
+            description="Aligned z-stack",
+        ) as writer,
+    ):
+        for field in progress(slide.fields, desc="fields"):
+            stack, z_um = slide.stack(field), slide.z_um(field)
+            anchor_plane = sharpest_plane(stack) if anchor == "focus" else 0
+            aligned, matrices = align_stack(stack, anchor=anchor_plane, threads=threads)
+            y, x, height, width = valid_window(stack.shape[1:3], matrices, multiple=patch_px)
+            writer.write(field, aligned[:, y : y + height, x : x + width], z_um)
+            for plane, matrix in enumerate(matrices):
+                rows.append(
+                    {
+                        "fov": field,
+                        "plane": plane,
+                        "z_um": z_um[plane],
+                        "anchor": anchor_plane,
+                        **{f"m{row}{column}": matrix[row, column] for row in (0, 1) for column in (0, 1, 2)},
+                        "crop_y": y,
+                        "crop_x": x,
+                        "height": height,
+                        "width": width,
+                    }
+                )
+    write_table(pd.DataFrame(rows), transforms_path)
+
+
+if __name__ == "__main__":
+    with logged(snakemake):
+        align_slide(
+            stacks_path=snakemake.input[0],
+            aligned_path=snakemake.output.stacks,
+            transforms_path=snakemake.output.transforms,
+            anchor=snakemake.params.anchor,
+            patch_px=snakemake.params.patch_px,
+            threads=snakemake.threads,
+        )
