@@ -1,6 +1,7 @@
 """How alike an image and its reference are, whatever the brightness and contrast of either."""
 
 import numpy as np
+import pandas as pd
 from skimage.metrics import structural_similarity
 
 SSIM_WINDOW_PX = 7
@@ -110,3 +111,32 @@ def _normalised_pair(image, reference):
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[-1] != 3):
         raise ValueError(f"an image to compare must be (Y, X) or (Y, X, 3), got shape {image.shape}")
     return normalise(image), normalise(reference)
+
+
+def summarise_by_defocus(measurements, metric):
+    """Mean and standard deviation of a metric over patches, plane by plane.
+
+    Parameters
+    ----------
+    measurements : DataFrame
+        One row per patch, plane and image, with the columns image, z_um (from the patch's own focus
+        plane) and the metric's.
+    metric : str
+        Column to summarise; missing values are left out and so do not count.
+
+    Returns
+    -------
+    DataFrame
+        Columns image, z_um (rounded to 1 nm), mean, std (n - 1; missing for a single patch) and n, the
+        patches that have this plane; sorted by image and z_um.
+    """
+    values = pd.DataFrame(
+        {
+            "image": measurements["image"],
+            # Positions that differ by the rounding of their sum only are one plane; + 0.0 makes -0 a 0.
+            "z_um": measurements["z_um"].astype(float).round(3) + 0.0,
+            "value": pd.to_numeric(measurements[metric], errors="coerce"),
+        }
+    ).dropna()
+    summary = values.groupby(["image", "z_um"])["value"].agg(mean="mean", std="std", n="count")
+    return summary.reset_index()
