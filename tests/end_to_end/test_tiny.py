@@ -1,0 +1,172 @@
+"""The tiny data set through the whole workflow, from acquisition to every figure."""
+
+import csv
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.end_to_end
+
+FIGURES = {"fig2": "figures", "figS8": "figures", "figS9": "figures", "tableS1": "tables"}
+
+
+def call(clone, *arguments):
+    """Call Snakemake in the clone as `make` does, with the tiny config."""
+    result = subprocess.run(
+        [
+            *(sys.executable, "workflow/run.py", "--cores", "2", "--nocolor"),
+            *("--configfile", "tests/config/config.yaml", *arguments),
+        ],
+        cwd=clone,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return result.returncode, result.stdout + result.stderr
+
+
+def planned(clone, *arguments):
+    """Say which rules a dry run would execute, and how often."""
+    code, output = call(clone, "--dry-run", *arguments)
+    assert code == 0, output
+    return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", output, re.M)}
+
+
+def rows_of(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+@pytest.fixture(scope="module")
+def clone(repository, tmp_path_factory):
+    """A copy of what the repository holds, in which the tiny workflow has run once."""
+    clone = tmp_path_factory.mktemp("clone")
+    ignored = shutil.ignore_patterns("__pycache__", "results", ".snakemake")
+    for name in ("Snakefile", "workflow", "config", "envs", "profiles", "tests"):
+        source = repository / name
+        if source.is_dir():
+            shutil.copytree(source, clone / name, ignore=ignored)
+        else:
+            shutil.copy(source, clone / name)
+    code, output = call(clone)
+    assert code == 0, output
+    (clone / "output.txt").write_text(output)
+    return clone
+
+
+def test_every_figure_and_table_is_made(clone):
+    """Each target has its files, none of them empty, with rows in its TSV."""
+    for target, folder in FIGURES.items():
+        suffixes = ["pdf", "svg", "png", "tsv"] if folder == "figures" else ["tsv", "html", "png"]
+        for suffix in suffixes:
+            assert (clone / "results" / folder / f"{target}.{suffix}").stat().st_size > 0
+        assert rows_of(clone / "results" / folder / f"{target}.tsv")
+
+
+def test_the_run_ends_with_a_table_of_what_was_made(clone):
+    """Each target is named with its file."""
+    output = (clone / "output.txt").read_text()
+    for target, folder in FIGURES.items():
+        assert re.search(rf"{target}\b.*results/{folder}/{target}", output), output
+
+
+def test_the_scorecard_judges_every_target(clone):
+    """Every target has rows; at this scale no claim about image quality is judged."""
+    rows = rows_of(clone / "results/scorecard.tsv")
+    assert set(FIGURES) <= {row["target"] for row in rows}
+    assert {row["verdict"] for row in rows if row["target"] == "fig2"} == {"not testable at this scale"}
+
+
+def test_the_measurements_cover_every_plane_of_the_test_patches(clone):
+    """Every kept test patch has an input and an output row for each of its planes."""
+    patches = [
+        row for row in rows_of(clone / "results/ovary/manifest.tsv") if row["split"] == "test" and row["kept"] == "true"
+    ]
+    rows = rows_of(clone / "results/predictions/ovary_5/ovary/measurements.tsv")
+    assert patches
+    assert len(rows) == 2 * 11 * len(patches)
+
+
+def test_every_rule_left_its_log_and_benchmark(clone):
+    """Each job has both, at matching places."""
+    logs = {path.relative_to(clone / "results/logs").with_suffix("") for path in clone.glob("results/logs/**/*.log")}
+    benchmarks = {
+        path.relative_to(clone / "results/benchmarks").with_suffix("")
+        for path in clone.glob("results/benchmarks/**/*.tsv")
+    }
+    assert logs == benchmarks
+    assert len(logs) > 20
+
+
+def test_a_second_run_does_nothing(clone):
+    """Everything is up to date."""
+    code, output = call(clone)
+    assert code == 0, output
+    assert "Nothing to be done" in output
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    "module", ["runtime.py", "edof/fusion.py", "networks/losses.py", "slides.py", "optics/psf.py"]
+)
+def test_comments_and_docstrings_rerun_nothing(clone, module):
+    """A comment at the end of a module and another first docstring line change no result."""
+    path = clone / "workflow/deepr" / module
+    text = path.read_text()
+    try:
+        path.write_text(text.replace('"""', '"""Now: ', 1) + "\n# A remark.\n")
+        assert planned(clone) == {}
+    finally:
+        path.write_text(text)
+
+
+def test_logging_reruns_nothing(clone):
+    """Code of the runtime room changes no result."""
+    path = clone / "workflow/deepr/runtime.py"
+    text = path.read_text()
+    try:
+        edit(path, "PROGRESS_INTERVAL_S = 10.0", "PROGRESS_INTERVAL_S = 20.0")
+        assert planned(clone) == {}
+    finally:
+        path.write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("module", "first", "untouched"),
+    [
+        ("figures/figure_2.py", "draw_figure_2", {"train_network", "acquire_slide", "draw_figure_s8"}),
+        ("networks/losses.py", "train_network", {"acquire_slide", "align_slide", "build_manifest"}),
+        ("edof/fusion.py", "fuse_extended_depth_of_field", {"acquire_slide", "align_slide"}),
+    ],
+)
+def test_an_edited_module_reruns_what_depends_on_it(clone, module, first, untouched):
+    """Code added to a module reruns the rules that use it and those after them, and no other."""
+    path = clone / "workflow/deepr" / module
+    text = path.read_text()
+    try:
+        path.write_text(text + "\nADDED = 1\n")
+        jobs = planned(clone)
+        assert first in jobs
+        assert not untouched & set(jobs)
+    finally:
+        path.write_text(text)
+
+
+def test_the_same_config_and_seed_give_the_same_measurements(clone):
+    """Ovary made again from the first exposure gives equal numbers."""
+    path = clone / "results/predictions/ovary_5/ovary/measurements.tsv"
+    before = path.read_bytes()
+    shutil.rmtree(clone / "results/ovary")
+    shutil.rmtree(clone / "results/networks/ovary_5")
+    shutil.rmtree(clone / "results/predictions/ovary_5")
+    code, output = call(clone, "--", str(path.relative_to(clone)))
+    assert code == 0, output
+    assert path.read_bytes() == before
