@@ -1,0 +1,19 @@
+"""The paper's claims, judged on the numbers behind each figure and table."""
+
+from deepr.scorecard.data_sets import judge_table_s1
+from deepr.scorecard.defocus import judge_figure_2
+from deepr.scorecard.rows import COLUMNS, FAILS, HOLDS, UNTESTABLE, join_rows, row
+from deepr.scorecard.training import judge_figure_s8, judge_figure_s9
+
+__all__ = [
+    "COLUMNS",
+    "FAILS",
+    "HOLDS",
+    "UNTESTABLE",
+    "join_rows",
+    "judge_figure_2",
+    "judge_figure_s8",
+    "judge_figure_s9",
+    "judge_table_s1",
+    "row",
+]
