@@ -140,9 +140,9 @@ def _find_files(sheet, line, pattern):
     if "*" not in pattern:
         if not whole.is_file():
             raise InputError(f"{sheet}, line {line}, column path: found no file {whole}, wanted a z-stack")
-        return (whole,)
+        return (str(whole),)
     escaped = "*".join(glob.escape(part) for part in str(whole).split("*"))
-    found = [Path(name) for name in glob.glob(escaped) if Path(name).is_file()]
+    found = [name for name in glob.glob(escaped) if Path(name).is_file()]
     if not found:
         raise InputError(
             f"{sheet}, line {line}, column path: nothing matches {whole}, wanted one file per plane"
@@ -151,7 +151,7 @@ def _find_files(sheet, line, pattern):
 
 
 def _natural_order(path):
-    parts = re.split(r"(\d+)", str(path))
+    parts = re.split(r"(\d+)", path)
     return [(int(part), part) if part.isdigit() else (-1, part) for part in parts]
 
 
