@@ -127,7 +127,9 @@ def read_stack(row):
         images.append(_read_image(row, path, header))
     stack = np.stack(images) if len(images) > 1 else images[0]
     if stack.dtype == np.float64:
-        stack = stack.astype(np.float32)
+        # What does not fit into single precision becomes infinite, and is refused as such.
+        with np.errstate(over="ignore"):
+            stack = stack.astype(np.float32)
     _check_pixels(row, stack)
     z_um = _planes_z_um(row, len(stack))
     if z_um[0] > z_um[-1]:

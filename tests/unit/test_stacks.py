@@ -1,0 +1,300 @@
+"""A person's own stacks: real files are read plane for plane, what cannot be used is refused in a sentence."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from deepr.sheets import read_stacks
+from deepr.stacks import check_stack, check_stacks, read_stack
+from deepr.tables import InputError
+
+RNG = np.random.default_rng(7)
+
+
+def random_stack(*shape, dtype=np.uint16):
+    return RNG.integers(0, 200, shape).astype(dtype)
+
+
+def make_row(path, axes="ZYX", **changes):
+    """Make a row as `read_stacks` gives it."""
+    paths = tuple(str(one) for one in (path if isinstance(path, list) else [path]))
+    row = {
+        "dataset": "own",
+        "path": str(path),
+        "paths": paths,
+        "axes": axes,
+        "channel_index": 0,
+        "step_um": 0.5,
+        "z_um": (),
+        "where": "stacks.tsv, line 2",
+    }
+    return row | changes
+
+
+def write(path, stack, photometric="minisblack", **keywords):
+    tifffile.imwrite(path, stack, photometric=photometric, **keywords)
+    return path
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", ">u2", "float32"])
+@pytest.mark.parametrize("compression", [None, "lzw", "zlib"])
+def test_grey_stacks_are_read(tmp_path, dtype, compression):
+    """8 and 16 bit and floats, either byte order, compressed or not."""
+    stack = random_stack(5, 20, 30, dtype=dtype)
+    row = make_row(write(tmp_path / "a.tif", stack, compression=compression))
+    found, z_um = read_stack(row)
+    assert found.dtype == np.dtype(dtype).newbyteorder("=")
+    np.testing.assert_array_equal(found, stack)
+    np.testing.assert_allclose(z_um, [0, 0.5, 1, 1.5, 2])
+    assert check_stack(row) == (5, 20, 30)
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape", "keywords"),
+    [
+        ("ZCYX", (5, 2, 20, 30), {"imagej": True}),
+        ("CZYX", (2, 5, 20, 30), {"ome": True, "metadata": {"axes": "CZYX"}}),
+        ("ZCYX", (5, 2, 20, 30), {"ome": True, "metadata": {"axes": "ZCYX"}, "compression": "lzw"}),
+    ],
+)
+def test_a_channel_is_picked(tmp_path, axes, shape, keywords):
+    """Files with several channels, as ImageJ and OME programs write them."""
+    stack = random_stack(*shape)
+    found, _ = read_stack(make_row(write(tmp_path / "a.tif", stack, **keywords), axes, channel_index=1))
+    np.testing.assert_array_equal(found, stack.take(1, axis=axes.index("C")))
+
+
+def test_colour_stacks_are_read(tmp_path):
+    """Samples last or before the rows: (Z, Y, X, 3) comes out."""
+    stack = random_stack(4, 20, 30, 3, dtype=np.uint8)
+    last = make_row(write(tmp_path / "a.tif", stack, photometric="rgb"), "ZYXS")
+    apart = write(tmp_path / "b.tif", np.moveaxis(stack, -1, 1), photometric="rgb", planarconfig="separate")
+    for row in (last, make_row(apart, "ZSYX")):
+        assert check_stack(row) == (4, 20, 30, 3)
+        np.testing.assert_array_equal(read_stack(row)[0], stack)
+
+
+def test_double_precision_is_rounded_to_single(tmp_path):
+    """Floats stay floats: nothing is rescaled to integers."""
+    stack = RNG.random((3, 20, 30))
+    found, _ = read_stack(make_row(write(tmp_path / "a.tif", stack)))
+    np.testing.assert_array_equal(found, stack.astype(np.float32))
+
+
+def test_planes_come_in_ascending_z(tmp_path):
+    """A stack taken from the top downwards is turned over, with its z."""
+    stack = random_stack(3, 20, 30)
+    path = write(tmp_path / "a.tif", stack)
+    for changes in ({"step_um": -0.5}, {"step_um": np.nan, "z_um": (0, -0.5, -1)}):
+        found, z_um = read_stack(make_row(path, **changes))
+        np.testing.assert_array_equal(found, stack[::-1])
+        np.testing.assert_allclose(z_um, [-1, -0.5, 0])
+
+
+def test_one_file_per_plane_and_dimensions_of_one(tmp_path):
+    """Planes in files of their own, one of them with a superfluous dimension."""
+    stack = random_stack(3, 20, 30)
+    paths = [write(tmp_path / f"z{plane}.tif", image) for plane, image in enumerate(stack)]
+    write(paths[1], stack[1][np.newaxis], metadata={"axes": "ZYX"})
+    found, _ = read_stack(make_row(paths, "YX"))
+    np.testing.assert_array_equal(found, stack)
+
+
+@pytest.mark.parametrize(
+    ("stack", "changes", "sentence"),
+    [
+        (random_stack(1, 20, 30), {"axes": "YX"}, "found one plane only, wanted a z-stack of two or more"),
+        (random_stack(20, 30), {}, r"found 2 dimensions \(20 x 30\), wanted 3 as axes ZYX says"),
+        (random_stack(4, 5, 20, 30), {}, r"found 4 dimensions \(4 x 5 x 20 x 30\), wanted 3"),
+        (
+            random_stack(4, 20, 30, dtype=np.int32),
+            {},
+            "found pixels of type int32, wanted one of uint8, uint16",
+        ),
+        (
+            random_stack(5, 2, 20, 30),
+            {"axes": "ZCYX", "channel_index": 2},
+            "found 2 channels, wanted more than channel_index 2",
+        ),
+        (random_stack(3, 20, 30), {"z_um": (0, 1, 2, 3)}, "found 3 planes, wanted 4 as in column z_um"),
+        (
+            random_stack(3, 20, 30),
+            {"z_um": (0, 2, 1)},
+            "found z_um from 2 to 1, wanted z that only rises or only",
+        ),
+        (random_stack(3, 20, 30), {"z_um": (0, 1, 1)}, "found z_um from 1 to 1, wanted z that only"),
+        (random_stack(3, 20, 30), {"z_um": (1, 0, 1)}, "found z_um from 1 to 0, wanted z that only"),
+    ],
+)
+def test_wrong_stacks_are_refused(tmp_path, stack, changes, sentence):
+    """By the header alone; the sentence names the sheet's line and the file."""
+    path = write(tmp_path / "a.tif", stack)
+    with pytest.raises(InputError, match=rf"stacks\.tsv, line 2, .*a\.tif: {sentence}") as refusal:
+        check_stack(make_row(path, **changes))
+    assert "\n" not in str(refusal.value)
+
+
+def test_an_unexpected_order_of_axes_is_refused(tmp_path):
+    """Where the file names its axes, the sheet must not name them otherwise; colour is never taken for z."""
+    path = write(tmp_path / "a.tif", random_stack(5, 2, 20, 30), imagej=True, metadata={"axes": "ZCYX"})
+    with pytest.raises(InputError, match=r"a\.tif: found axes in the order ZCYX, wanted CZYX"):
+        check_stack(make_row(path, "CZYX"))
+    path = write(tmp_path / "b.tif", random_stack(20, 30, 3, dtype=np.uint8), photometric="rgb")
+    with pytest.raises(InputError, match=r"b\.tif: found axes YXS, wanted ZYX"):
+        check_stack(make_row(path))
+    path = write(tmp_path / "c.tif", random_stack(5, 20, 30, 4, dtype=np.uint8), photometric="rgb")
+    with pytest.raises(InputError, match=r"c\.tif: found 4 samples per pixel, wanted 3"):
+        check_stack(make_row(path, "ZYXS"))
+
+
+def test_fields_and_ranges_that_do_not_fit_are_refused(tmp_path):
+    """A field smaller than a patch, a network that looks beyond the planes, grey and colour mixed."""
+    grey = make_row(write(tmp_path / "a.tif", random_stack(5, 64, 60)))
+    frame = pd.DataFrame([grey])
+    check_stacks(frame, patch_px=60, range_um=1.0)
+    with pytest.raises(InputError, match=r"a\.tif: found a field of 64 x 60 px, wanted at least 64 x 64 px"):
+        check_stacks(frame, patch_px=64)
+    with pytest.raises(
+        InputError, match=r"a\.tif: found planes over 2 um, wanted at least 3 um .* range_um 1.5"
+    ):
+        check_stacks(frame, range_um=1.5)
+    path = write(tmp_path / "b.tif", random_stack(5, 64, 60, 3, dtype=np.uint8), photometric="rgb")
+    colour = make_row(path, "ZYXS", where="stacks.tsv, line 3")
+    check_stacks(pd.DataFrame([grey, colour | {"dataset": "other"}]))
+    with pytest.raises(
+        InputError, match=r"line 3, .*b\.tif: found a colour stack, wanted grey ones only in .*own"
+    ):
+        check_stacks(pd.DataFrame([grey, colour]))
+
+
+@pytest.mark.parametrize("keywords", [{}, {"imagej": True}, {"ome": True}, {"compression": "lzw"}])
+@pytest.mark.parametrize("fraction", [0, 0.01, 0.3, 0.9])
+def test_truncated_files_are_refused(tmp_path, keywords, fraction):
+    """Wherever a copy broke off, the header check finds it."""
+    path = write(tmp_path / "a.tif", random_stack(6, 40, 50), **keywords)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(fraction * len(whole))])
+    with pytest.raises(InputError, match=r"line 2, .*a\.tif: found (a truncated|an empty)"):
+        check_stack(make_row(path))
+
+
+def test_files_that_are_no_stack_are_refused(tmp_path):
+    """Text, several images in one file, pixels that do not unpack, a file that went away."""
+    path = tmp_path / "a.tif"
+    path.write_text("no image at all, but long enough to be taken for a header")
+    with pytest.raises(InputError, match=r"a\.tif: found a truncated file or none that is TIFF"):
+        check_stack(make_row(path))
+    with tifffile.TiffWriter(path) as tiff:
+        tiff.write(random_stack(3, 20, 30), photometric="minisblack")
+        tiff.write(random_stack(3, 40, 30), photometric="minisblack")
+    with pytest.raises(InputError, match=r"a\.tif: found 2 images in one file, wanted one z-stack"):
+        check_stack(make_row(path))
+    write(path, random_stack(3, 40, 50), compression="zlib")
+    with tifffile.TiffFile(path) as tiff:
+        start = tiff.pages[1].dataoffsets[0]
+    damaged = bytearray(path.read_bytes())
+    damaged[start : start + 40] = bytes(40)
+    path.write_bytes(damaged)
+    with pytest.raises(InputError, match=r"a\.tif: found pixels that cannot be decoded"):
+        read_stack(make_row(path))
+    path.unlink()
+    with pytest.raises(InputError, match=r"a\.tif: found a truncated file or none .*No such file"):
+        check_stack(make_row(path))
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        (np.nan, "found NaN or infinite pixels in plane 2, wanted finite ones"),
+        (-np.inf, "found NaN or infinite pixels in plane 2"),
+    ],
+)
+def test_pixels_that_are_no_numbers_are_refused(tmp_path, value, sentence):
+    """One bad pixel is enough."""
+    stack = random_stack(4, 20, 30, dtype=np.float32)
+    stack[2, 3, 4] = value
+    with pytest.raises(InputError, match=rf"a\.tif: {sentence}"):
+        read_stack(make_row(write(tmp_path / "a.tif", stack)))
+
+
+def test_double_precision_beyond_single_is_refused(tmp_path):
+    """What would become infinite is not read as infinite."""
+    stack = RNG.random((3, 20, 30))
+    stack[1, 0, 0] = 1e300
+    with pytest.raises(InputError, match=r"a\.tif: found NaN or infinite pixels in plane 1"):
+        read_stack(make_row(write(tmp_path / "a.tif", stack)))
+
+
+def test_constant_planes_are_refused(tmp_path):
+    """A closed shutter shows in one plane; the sentence names the plane, and the file of a pattern."""
+    stack = random_stack(4, 20, 30)
+    stack[3] = 100
+    with pytest.raises(
+        InputError, match=r"a\.tif: found plane 3 constant \(all pixels 100\), wanted an image"
+    ):
+        read_stack(make_row(write(tmp_path / "a.tif", stack)))
+    paths = [write(tmp_path / f"z{plane}.tif", image) for plane, image in enumerate(stack)]
+    with pytest.raises(InputError, match=r"z3\.tif: found plane 3 constant"):
+        read_stack(make_row(paths, "YX"))
+
+
+def test_wrong_files_of_a_pattern_are_refused(tmp_path):
+    """A plane of another size or type among the others, an empty one, several whole stacks."""
+    stack = random_stack(4, 20, 30)
+    paths = [write(tmp_path / f"z{plane}.tif", image) for plane, image in enumerate(stack)]
+    write(paths[2], stack[2, :, :-1])
+    with pytest.raises(
+        InputError, match=r"z2\.tif: found 20 x 29 uint16, wanted 20 x 30 uint16 as in z0\.tif"
+    ):
+        read_stack(make_row(paths, "YX"))
+    write(paths[3], stack[3].astype(np.uint8))
+    with pytest.raises(
+        InputError, match=r"z3\.tif: found 20 x 30 uint8, wanted 20 x 30 uint16 as in z0\.tif"
+    ):
+        check_stack(make_row(paths, "YX"))
+    write(paths[3], stack[3])
+    paths[1].write_bytes(b"")
+    with pytest.raises(InputError, match=r"z1\.tif: found an empty file, wanted a TIFF file"):
+        check_stack(make_row(paths, "YX"))
+    whole = [write(tmp_path / f"w{number}.tif", stack) for number in range(2)]
+    with pytest.raises(InputError, match=r"found 2 files and axes ZYX, wanted axes without Z"):
+        check_stack(make_row(whole))
+
+
+REAL_STACKS = """
+dataset slide fov path axes channel_index pixel_um step_um z_um objective
+microspheres E07 s1 microspheres-20x075-imagexpress/E07_s1/*_z*.tif YX - 1.3668 5 - 20x/0.75
+microspheres E07 s2 microspheres-20x075-imagexpress/E07_s2/*_z*.tif YX - 1.3668 5 - 20x/0.75
+beads b1 f1 beads-na095-widefield/sample_zstack*.tif YX - 0.108 0.3 - NA0.95
+nucleus n1 f1 nucleus-confocal-widefield/xyzc_16bit__dna_conf_wf.tif ZCYX 1 0.512 0.4994 - -
+metal m1 f1 reflected-brightfield-rgb/level1_ix000_iy000_z+*.tiff YXS - 0.286 - 0;6.52;16.81 -
+"""
+
+
+def test_real_stacks_are_read(real_data, tmp_path):
+    """LZW-compressed, 8 and 16 bit, one file per plane, two channels, colour; the focus planes are known."""
+    for folder in real_data.iterdir():
+        if folder.is_dir():
+            (tmp_path / folder.name).symlink_to(folder)
+    (tmp_path / "stacks.tsv").write_text(
+        "\n".join(
+            "\t".join("" if cell == "-" else cell for cell in line.split())
+            for line in REAL_STACKS.splitlines()
+        )
+    )
+    frame = read_stacks(tmp_path / "stacks.tsv")
+    check_stacks(frame, patch_px=128, range_um=4.0)
+    expected = [
+        ((10, 512, 512), "uint16", 45.0, 4),
+        ((10, 512, 512), "uint16", 45.0, 4),
+        ((34, 512, 512), "uint8", 9.9, 17),
+        ((45, 130, 133), "uint16", 21.9736, 19),
+        ((3, 1200, 1920, 3), "uint8", 16.81, 0),
+    ]
+    for (_, row), (shape, dtype, span_um, sharpest) in zip(frame.iterrows(), expected, strict=True):
+        stack, z_um = read_stack(row)
+        assert stack.shape == shape == check_stack(row)
+        assert stack.dtype == dtype
+        assert np.ptp(z_um) == pytest.approx(span_um)
+        normalised_variance = [plane.var() / plane.mean() for plane in stack]
+        assert np.argmax(normalised_variance) == sharpest
