@@ -59,8 +59,8 @@ def draw_figure_s8(history, data_source, scale, output_base):
 
     figure = style.new_figure(height_mm=118)
     for index, (letter, training, validation, label) in enumerate(PANELS):
-        x_mm, y_mm = 14 + 91 * (index % 2), 6 + 52 * (index // 2)
-        axes = style.axes_mm(figure, x_mm, y_mm, 71, 38)
+        x_mm, y_mm = 14 + 89 * (index % 2), 6 + 52 * (index // 2)
+        axes = style.axes_mm(figure, x_mm, y_mm, 70, 38)
         style.panel_letter(figure, letter, x_mm - 13, y_mm - 5.5)
         if len(kept):
             axes.axvline(kept[-1], color=style.BEST_COLOUR, lw=2.5, zorder=0)
