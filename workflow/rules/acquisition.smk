@@ -21,8 +21,11 @@ rule acquire_slide:
     params:
         code=source_hash("deepr.optics.acquisition", "deepr.focus", "deepr.slides"),
         seed=config["seed"],
-        settings=lambda wildcards: settings_of_slide(wildcards),
-        microscope=config["microscope"],
+        settings=lambda wildcards: microscope_of(wildcards.dataset),
+        planes=lambda wildcards: acquisition_of(wildcards)["z_um"],
+        fields=lambda wildcards: acquisition_of(wildcards)["fields"],
+        drift=config["microscope"]["drift"],
+        truth_range_um=lambda wildcards: truth_range_of(wildcards),
     message:
         "Acquire the z-stacks of {wildcards.dataset} slide {wildcards.slide} with the simulated microscope."
     script:

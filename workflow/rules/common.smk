@@ -1,6 +1,7 @@
 """What the config and the sheets plan, and what the rules share."""
 
 from deepr.configuration import check_plan, complete_config, planes_um
+from deepr.optics.objective import OBJECTIVES
 from deepr.provenance import source_hash
 from deepr.stacks import check_stacks
 from deepr.sheets import read_networks, read_stacks
@@ -61,14 +62,23 @@ def slides_of(dataset, split=None):
     return names["train"] + names["test"] if split is None else names[split]
 
 
-def kind_of_slide(wildcards):
-    """Tell whether a simulated slide is one for training or for testing."""
-    return "training" if wildcards.slide in slides_of(wildcards.dataset, "train") else "test"
+def acquisition_of(wildcards):
+    """Give the planes and the number of fields of a simulated slide."""
+    kind = "training" if wildcards.slide in slides_of(wildcards.dataset, "train") else "test"
+    return config["datasets"][wildcards.dataset]["slides"][kind]
 
 
-def settings_of_slide(wildcards):
-    """Give the settings by which a simulated slide is acquired."""
-    return config["datasets"][wildcards.dataset]["slides"][kind_of_slide(wildcards)]
+def microscope_of(dataset):
+    """Give what is the same for every slide of a simulated data set."""
+    keys = ("specimen", "objective", "channel", "emission_um", "cover_glass_um", "frame_px")
+    return {key: config["datasets"][dataset][key] for key in keys}
+
+
+def truth_range_of(wildcards):
+    """Say how far around focus noise-free planes are kept: on training slides only the nearest."""
+    if wildcards.slide in slides_of(wildcards.dataset, "test"):
+        return config["microscope"]["truth_range_um"]
+    return acquisition_of(wildcards)["z_um"]["step"]
 
 
 def source_of(dataset):
@@ -81,27 +91,86 @@ def any_of(names):
     return "|".join(names) or "(?!)"
 
 
-# Which network each figure shows, from the paper; a figure is on offer when its network is planned.
-NETWORK_OF_FIGURE = {"fig2": "ovary_5", "figS8": "breast_5", "figS9": "breast_5"}
+# Which network and data set each figure shows, from the paper; a figure is on offer where its network is planned.
+SHOWN_IN_FIGURE = {
+    "fig2": ("ovary_5", "ovary"),
+    "figS8": ("breast_5", "breast"),
+    "figS9": ("breast_5", "breast"),
+}
 TARGETS = [
-    *(target for target, network in NETWORK_OF_FIGURE.items() if network in NETWORKS.index),
+    *(target for target, (network, _) in SHOWN_IN_FIGURE.items() if network in NETWORKS.index),
     "tableS1",
 ]
-SUFFIXES_OF_TARGET = {"fig": ["pdf", "svg", "png", "tsv"], "tab": ["tsv", "html", "png"]}
+# Beside the targets, the road itself is judged against the simulator's truth.
+JUDGED = [*TARGETS, *(f"{dataset}_truth" for dataset in SIMULATED)]
+SUFFIXES = {"figures": ["pdf", "svg", "png", "tsv"], "tables": ["tsv", "html", "png"]}
 
 
 def files_of_target(target):
     """List the files that make one figure or table, and its rows of the scorecard."""
     folder = "figures" if target.startswith("fig") else "tables"
     return [
-        *(f"results/{folder}/{target}.{suffix}" for suffix in SUFFIXES_OF_TARGET[target[:3]]),
+        *(f"results/{folder}/{target}.{suffix}" for suffix in SUFFIXES[folder]),
         f"results/scorecard/{target}.tsv",
     ]
 
 
-def dataset_of_figure(target):
-    """Name the data set that a figure shows."""
-    return datasets_of(NETWORKS.loc[NETWORK_OF_FIGURE[target]])[0]
+def test_slides_of_figure(target):
+    """List the aligned test slides that a figure shows."""
+    dataset = SHOWN_IN_FIGURE[target][1]
+    return [f"results/{dataset}/aligned/{slide}.ome.tif" for slide in slides_of(dataset, "test")]
+
+
+def range_of_figure(target):
+    """Give the training range in um of the network that a figure shows."""
+    return float(NETWORKS.loc[SHOWN_IN_FIGURE[target][0], "range_um"])
+
+
+def source_of_figure(target):
+    """Say where the data of a figure are from."""
+    return source_of(SHOWN_IN_FIGURE[target][1])
+
+
+def pixel_um_of(dataset):
+    """Give the side of a data set's pixels in um."""
+    if dataset in SIMULATED:
+        return OBJECTIVES[config["datasets"][dataset]["objective"]].pixel_um
+    return float(OWN_STACKS.loc[OWN_STACKS["dataset"] == dataset, "pixel_um"].iloc[0])
+
+
+def depth_of_field_um(dataset):
+    """Give lambda / NA^2 of a simulated data set in um."""
+    settings = config["datasets"][dataset]
+    return settings["emission_um"] / OBJECTIVES[settings["objective"]].numerical_aperture ** 2
+
+
+def evidence_of(target):
+    """List the results by which a target's claims are judged."""
+    if target == "tableS1":
+        return expand("results/{dataset}/manifest.tsv", dataset=DATASETS)
+    if target not in SHOWN_IN_FIGURE:
+        return f"results/{target.removesuffix('_truth')}/truth/checks.tsv"
+    network, dataset = SHOWN_IN_FIGURE[target]
+    return {
+        "fig2": f"results/predictions/{network}/{dataset}/measurements.tsv",
+        "figS8": f"results/networks/{network}/history.tsv",
+        "figS9": f"results/networks/{network}/layers.tsv",
+    }[target]
+
+
+def facts_of(target):
+    """Give what a judge needs beside the evidence."""
+    facts = {"scale": config["scale"]}
+    if target == "tableS1":
+        sources = sorted({source_of(dataset) for dataset in DATASETS})
+        return {**facts, "data_sources": sources, "validation_fraction": config["split"]["validation_fraction"]}
+    if target not in SHOWN_IN_FIGURE:
+        return {**facts, "dataset": target.removesuffix("_truth")}
+    facts["data_source"] = source_of_figure(target)
+    if target == "fig2":
+        facts["range_um"] = range_of_figure(target)
+        facts["depth_of_field_um"] = depth_of_field_um(SHOWN_IN_FIGURE[target][1])
+    return facts
 
 
 def memory_for_stack(wildcards, input):
@@ -126,7 +195,7 @@ wildcard_constraints:
     dataset=any_of(DATASETS),
     network=any_of(NETWORKS.index),
     slide=r"[A-Za-z0-9_.-]+",
-    target=any_of(TARGETS),
+    target=any_of(JUDGED),
 
 
 def rows_of_slide(wildcards):

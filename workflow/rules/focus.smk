@@ -95,8 +95,7 @@ rule check_focus_planes:
             slide=slides_of(wildcards.dataset),
         ),
     output:
-        table="results/{dataset}/truth/checks.tsv",
-        claims="results/scorecard/{dataset}_truth.tsv",
+        "results/{dataset}/truth/checks.tsv",
     log:
         "results/logs/{dataset}/check_focus_planes.log",
     benchmark:
@@ -112,7 +111,7 @@ rule check_focus_planes:
     params:
         code=source_hash("deepr.truth"),
         slides=lambda wildcards: slides_of(wildcards.dataset),
-        scale=config["scale"],
+        frame_px=lambda wildcards: config["datasets"][wildcards.dataset]["frame_px"],
     message:
         "Compare the focus planes and the alignment of {wildcards.dataset} with the simulator's truth."
     script:

@@ -37,3 +37,27 @@ rule train_network:
         "Train the network {wildcards.network}; an interrupted training goes on from its checkpoint."
     script:
         "../scripts/train_network.py"
+
+
+rule describe_network:
+    input:
+        generator="results/networks/{network}/generator.keras",
+        discriminator="results/networks/{network}/discriminator.keras",
+    output:
+        "results/networks/{network}/layers.tsv",
+    log:
+        "results/logs/networks/{network}/describe.log",
+    benchmark:
+        "results/benchmarks/networks/{network}/describe.tsv"
+    conda:
+        "../../envs/networks.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=source_hash("deepr.networks.description"),
+    message:
+        "List the layers of {wildcards.network} as they were built."
+    script:
+        "../scripts/describe_network.py"

@@ -1,0 +1,78 @@
+"""Tables, and the scorecard of the paper's claims."""
+
+
+rule tabulate_data_sets:
+    input:
+        manifests=expand("results/{dataset}/manifest.tsv", dataset=DATASETS),
+        transforms=[
+            f"results/{dataset}/aligned/{slide}.tsv" for dataset in DATASETS for slide in slides_of(dataset)
+        ],
+    output:
+        report("results/tables/tableS1.html", caption="../report/tableS1.rst", category="Tables"),
+        multiext("results/tables/tableS1", ".tsv", ".png"),
+    log:
+        "results/logs/tables/tableS1.log",
+    benchmark:
+        "results/benchmarks/tables/tableS1.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=20,
+    params:
+        code=source_hash("deepr.figures.table_s1"),
+        pixel_um=lambda wildcards: {dataset: pixel_um_of(dataset) for dataset in DATASETS},
+        sources={dataset: source_of(dataset) for dataset in DATASETS},
+        scale=config["scale"],
+    message:
+        "Tabulate the fields, areas and planes of every data set (Table S1)."
+    script:
+        "../scripts/tabulate_data_sets.py"
+
+
+rule judge_claims:
+    input:
+        lambda wildcards: evidence_of(wildcards.target),
+    output:
+        "results/scorecard/{target}.tsv",
+    log:
+        "results/logs/scorecard/{target}.log",
+    benchmark:
+        "results/benchmarks/scorecard/{target}.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=source_hash("deepr.scorecard"),
+        facts=lambda wildcards: facts_of(wildcards.target),
+    message:
+        "Judge the paper's claims about {wildcards.target}."
+    script:
+        "../scripts/judge_claims.py"
+
+
+rule join_scorecard:
+    input:
+        [f"results/scorecard/{target}.tsv" for target in JUDGED],
+    output:
+        report("results/scorecard.tsv", caption="../report/scorecard.rst", category="Scorecard"),
+    log:
+        "results/logs/scorecard/all.log",
+    benchmark:
+        "results/benchmarks/scorecard/all.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        code=source_hash("deepr.scorecard"),
+    message:
+        "Put the verdicts on all claims into one table."
+    script:
+        "../scripts/join_scorecard.py"

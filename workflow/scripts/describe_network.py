@@ -1,0 +1,21 @@
+"""List the layers of a trained network's generator and discriminator."""
+
+import pandas as pd
+from deepr.networks.description import describe_network
+from deepr.networks.inference import load_generator
+from deepr.runtime import logged
+from deepr.tables import write_table
+
+
+def describe(paths, layers_path):
+    """Write one row per layer: what it does, on what, with how many channels and parameters."""
+    tables = [describe_network(load_generator(path)).assign(network=name) for name, path in paths.items()]
+    write_table(pd.concat(tables, ignore_index=True), layers_path)
+
+
+if __name__ == "__main__":
+    with logged(snakemake):
+        describe(
+            paths={name: snakemake.input[name] for name in ("generator", "discriminator")},
+            layers_path=snakemake.output[0],
+        )
