@@ -102,9 +102,9 @@ def summarise_truth(errors, residuals):
         ("bias of the focus planes", error.mean(), "um", len(error)),
         ("standard deviation of the focus planes", error.std(ddof=0), "um", len(error)),
         ("median alignment residual within 2 um of focus", near["residual_px"].median(), "px", len(near)),
-        ("95th percentile of it", near["residual_px"].quantile(0.95), "px", len(near)),
-        ("largest of it", near["residual_px"].max(), "px", len(near)),
+        ("95th percentile of the alignment residual within 2 um of focus", near["residual_px"].quantile(0.95), "px", len(near)),
+        ("largest alignment residual within 2 um of focus", near["residual_px"].max(), "px", len(near)),
         ("median alignment residual within 5 um of focus", within["residual_px"].median(), "px", len(within)),
-        ("largest of that", within["residual_px"].max(), "px", len(within)),
+        ("largest alignment residual within 5 um of focus", within["residual_px"].max(), "px", len(within)),
     ]
     return pd.DataFrame(rows, columns=["quantity", "value", "unit", "count"])

@@ -3,7 +3,9 @@
 from deepr.scorecard.data_sets import judge_table_s1
 from deepr.scorecard.defocus import judge_figure_2
 from deepr.scorecard.rows import COLUMNS, FAILS, HOLDS, UNTESTABLE, join_rows, row
+from deepr.scorecard.summary import summarise
 from deepr.scorecard.training import judge_figure_s8, judge_figure_s9
+from deepr.scorecard.truth import judge_truth
 
 __all__ = [
     "COLUMNS",
@@ -15,5 +17,7 @@ __all__ = [
     "judge_figure_s8",
     "judge_figure_s9",
     "judge_table_s1",
+    "judge_truth",
     "row",
+    "summarise",
 ]
