@@ -1,4 +1,4 @@
-"""A person's own stacks: real files are read plane for plane, what cannot be used is refused in a sentence."""
+"""A person's own stacks: real files are read plane for plane, and what cannot be used is refused."""
 
 import numpy as np
 import pandas as pd
