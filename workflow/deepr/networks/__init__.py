@@ -6,5 +6,7 @@ package alone does not either: only its modules do.
 
 import os
 
-# Read by TensorFlow when it is first imported: its start-up banners would fill every rule's log.
+# TensorFlow reads both when it is first imported. Its start-up banners would fill every rule's log;
+# and on processors without AVX-512 it leaves oneDNN's convolutions off, which train twice as fast.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

@@ -133,6 +133,20 @@ class PairSampler:
         images = np.stack([self._crop(pair, y, y) for pair, y in zip(chosen, centres, strict=True)], axis=1)
         return images[0], images[1]
 
+    def describe(self):
+        """Give what a record of a training says about its data, as a dict."""
+        return {
+            "datasets": sorted({str(patch.dataset) for patch in self._patches}),
+            "slides": len({(patch.dataset, patch.slide) for patch in self._patches}),
+            "patches": len(self._patches),
+            "pairs": self.count,
+            "range_um": self.range_um,
+            "crop_px": self.crop_px,
+            "batch_size": self.batch_size,
+            "seed": self.seed,
+            "augment": self.augment,
+        }
+
     def fingerprint(self):
         """Give a hash of what is drawn and how: 64 hexadecimal digits.
 
@@ -239,8 +253,8 @@ class PairSampler:
             if not (np.isfinite(row).all() and row[1] > 0):
                 raise InputError(
                     f"{patch.dataset}, slide {patch.slide}, field {patch.fov}, plane {plane}, patch at y "
-                    f"{patch.y}, x {patch.x}: mean {row[0]:g} and deviation {row[1]:g}; wanted finite pixels that "
-                    f"vary"
+                    f"{patch.y}, x {patch.x}: mean {row[0]:g} and deviation {row[1]:g}; "
+                    f"wanted finite pixels that vary"
                 )
         return statistics
 
