@@ -4,14 +4,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from deepr.edof.consistency import check_majority, check_subbands
 from deepr.edof.wavelets import Analyser, centre, checked_scales, synthesise
 
 # Coefficients are kept between the two passes up to this size, and computed anew above it.
 _KEPT_BYTES = 2 * 2**30
 
 _LUMINANCE = (0.299, 0.587, 0.114)
-_CHECKED_LEVELS = 3
-_WINDOW = 5
 _BLOCK_PIXELS = 2**15
 
 
@@ -73,25 +72,41 @@ def extended_depth_of_field(
     Forster et al., Microsc. Res. Tech. 65, 33 (2004), doi:10.1002/jemt.20092.
     """
     _refuse_bad_stack(stack, reassign)
-    shape = stack.shape[1:3]
-    padded = tuple(1 << (side - 1).bit_length() for side in shape)
-    scales = checked_scales(padded, filter_length, scales)
     with ThreadPoolExecutor(threads) as pool:
-        coefficients = _Coefficients(stack, padded, filter_length, scales)
-        # Each thread takes a run of neighbouring planes.
-        runs = np.array_split(np.arange(len(stack)), threads)
-        energy, chosen = _strongest_planes(coefficients, runs, pool)
-        if subband_check:
-            _check_subbands(chosen, energy, scales)
-        if majority_check:
-            _check_majority(chosen, scales)
-        fused = synthesise(coefficients.merge(chosen, runs, pool), filter_length, scales)
-        fused = fused[centre(shape, padded)].astype(np.float32)
+        coefficients, _ = fuse_coefficients(
+            stack, filter_length, subband_check, majority_check, threads, scales, pool
+        )
+        fused = synthesise(coefficients, filter_length, scales)
+        shape = stack.shape[1:3]
+        fused = fused[centre(shape, fused.shape)].astype(np.float32)
         height_map = _nearest_planes(stack, fused, pool)
     if not reassign:
         return fused, height_map
     rows, columns = np.ogrid[: shape[0], : shape[1]]
     return stack[height_map, rows, columns].astype(np.float32), height_map
+
+
+def fuse_coefficients(stack, filter_length, subband_check, majority_check, threads, scales, pool):
+    """Take every wavelet coefficient from one plane of the stack; parameters as `extended_depth_of_field`.
+
+    Returns
+    -------
+    coefficients : (P, Q) ndarray of complex64
+        Pyramid as of `deepr.edof.wavelets.analyse`, its sides the next powers of two.
+    chosen : (P, Q) ndarray of int
+        The plane, from 0, that each coefficient comes from.
+    """
+    padded = tuple(1 << (side - 1).bit_length() for side in stack.shape[1:3])
+    scales = checked_scales(padded, filter_length, scales)
+    planes = _Coefficients(stack, padded, filter_length, scales)
+    # Each thread takes a run of neighbouring planes.
+    runs = np.array_split(np.arange(len(stack)), threads)
+    energy, chosen = _strongest_planes(planes, runs, pool)
+    if subband_check:
+        check_subbands(chosen, energy, scales)
+    if majority_check:
+        check_majority(chosen, scales)
+    return planes.merge(chosen, runs, pool), chosen
 
 
 def _refuse_bad_stack(stack, reassign):
@@ -110,7 +125,7 @@ def _grey(pixels):
     """Return grey pixels as they are, and RGB pixels as their luminance, truncated for integers."""
     if pixels.ndim == 2:
         return pixels
-    luminance = pixels @ np.array(_LUMINANCE)
+    luminance = sum(weight * pixels[..., channel] for channel, weight in enumerate(_LUMINANCE))
     return np.floor(luminance) if np.issubdtype(pixels.dtype, np.integer) else luminance
 
 
@@ -178,61 +193,6 @@ def _blocks(shape):
     """Return slices of rows that are small enough for a core's cache."""
     step = max(1, _BLOCK_PIXELS // shape[1])
     return [slice(row, row + step) for row in range(0, shape[0], step)]
-
-
-def _bands(shape, level):
-    """Slices of the three bands of details of a level, from 1: high along y, along x, along both."""
-    rows, columns = (side >> level for side in shape)
-    low_y, high_y = slice(0, rows), slice(rows, 2 * rows)
-    low_x, high_x = slice(0, columns), slice(columns, 2 * columns)
-    return (high_y, low_x), (low_y, high_x), (high_y, high_x)
-
-
-def _check_subbands(chosen, energy, scales):
-    """Make the three bands agree, in place: by two to one, or by the strictly strongest of three."""
-    for level in range(1, min(_CHECKED_LEVELS, scales) + 1):
-        bands = _bands(chosen.shape, level)
-        a, b, c = (chosen[band] for band in bands)
-        energy_a, energy_b, energy_c = (energy[band] for band in bands)
-        agreed = np.where((a == b) | (a == c), a, b)
-        different = (a != b) & (a != c) & (b != c)
-        strongest_a = (energy_a > energy_b) & (energy_a > energy_c)
-        strongest_b = (energy_b > energy_a) & (energy_b > energy_c)
-        strongest_c = (energy_c > energy_a) & (energy_c > energy_b)
-        np.copyto(agreed, a, where=different & strongest_a)
-        np.copyto(agreed, c, where=different & strongest_c)
-        decided = ~different | strongest_a | strongest_b | strongest_c
-        for band in bands:
-            np.copyto(chosen[band], agreed, where=decided)
-
-
-def _check_majority(chosen, scales):
-    """Replace each plane by that of more than half of its 5 x 5 window, in place, in the finest bands."""
-    for level in range(1, min(_CHECKED_LEVELS, scales) + 1):
-        for band in _bands(chosen.shape, level):
-            chosen[band] = _majority(chosen[band])
-
-
-def _majority(planes):
-    """Return the plane that holds more than half of the 5 x 5 window, mirrored at edges, or the centre's."""
-    needed = _WINDOW**2 // 2 + 1
-    surrounded = np.pad(planes, _WINDOW // 2, mode="reflect")
-    rows, columns = planes.shape
-
-    def count(votes):
-        along_x = sum(votes[:, i : i + columns] for i in range(_WINDOW))
-        return sum(along_x[i : i + rows] for i in range(_WINDOW))
-
-    # A value held by most of the window also holds most of each bit's votes, so the bits name the candidate.
-    candidate = np.zeros_like(planes)
-    for bit in range(int(planes.max()).bit_length()):
-        ones = count((surrounded >> bit & 1).astype(np.uint8)) >= needed
-        candidate |= ones.astype(planes.dtype) << bit
-    votes = np.zeros(planes.shape, np.uint8)
-    for i in range(_WINDOW):
-        for j in range(_WINDOW):
-            votes += surrounded[i : i + rows, j : j + columns] == candidate
-    return np.where(votes >= needed, candidate, planes)
 
 
 def _nearest_planes(stack, fused, pool):
