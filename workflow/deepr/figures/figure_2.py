@@ -181,19 +181,26 @@ def _score_region(images, region):
 
 def _nearest(planes, z_um):
     """z of the nearest plane, or None where the stack has none within its own step."""
-    positions = np.array(sorted(planes))
-    step = np.median(np.diff(positions)) if len(positions) > 1 else 0.0
-    nearest = positions[np.argmin(np.abs(positions - z_um))]
+    if not planes:
+        return None
+    positions = sorted(planes)
+    step = float(np.median(np.diff(positions))) if len(positions) > 1 else 0.0
+    # Of two planes equally near, the one nearer to focus, so that the edge of the range stays within it.
+    nearest = min(positions, key=lambda z: (round(abs(z - z_um), 6), abs(z)))
     return float(nearest) if abs(nearest - z_um) <= step / 2 + 1e-3 else None
 
 
 def _draw_field(figure, images, region, limits, wanted_um):
     style.panel_letter(figure, "a", 0.5, 0.5)
     common = images["output"].keys() & images["input"].keys()
-    z_um = min(common, key=lambda z: (abs(z - wanted_um), z)) if common else None
+    z_um = _nearest(common, wanted_um)
     size = 56.0
     shown = [
-        (f"Input, z = {_signed(z_um)} µm", images["input"].get(z_um), style.INPUT_COLOUR),
+        (
+            f"Input, z = {_signed(wanted_um if z_um is None else z_um)} µm",
+            images["input"].get(z_um),
+            style.INPUT_COLOUR,
+        ),
         ("Deep-R output", images["output"].get(z_um), style.OUTPUT_COLOUR),
         ("Ground truth, z = 0 µm", images["truth"], style.TRUTH_COLOUR),
     ]
@@ -227,7 +234,7 @@ def _draw_region(figure, images, region, limits, range_um):
     shown_um = []
     for column, share in enumerate(REGION_Z_SHARES):
         x = left + column * (size + gap)
-        z_um = _nearest(images["input"], share * range_um) if images["input"] else None
+        z_um = _nearest(images["input"], share * range_um)
         wanted_um = share * range_um if z_um is None else z_um
         within = abs(wanted_um) <= range_um + 1e-3
         header = style.axes_mm(figure, x, top, size, 4)
@@ -342,7 +349,7 @@ def _scores(image, truth):
 
 
 def _signed(z_um):
-    return "?" if z_um is None else f"{z_um:g}".replace("-", "\N{MINUS SIGN}")
+    return f"{z_um:g}".replace("-", "\N{MINUS SIGN}")
 
 
 def _absent(axes):

@@ -207,8 +207,8 @@ def scale_bar(axes, pixel_um, length_um=None):
     # A dark line below the white one keeps the bar visible on bright tissue.
     for colour, width in (("black", 3.0), ("white", 1.8)):
         axes.plot(x, [y, y], color=colour, lw=width, solid_capstyle="butt")
-    text = axes.text(np.mean(x), y - 0.03 * height_px, f"{length_um:g} µm", color="white", size=6)
-    text.set(ha="center", va="bottom", path_effects=_OUTLINE)
+    text = axes.text(x_end, y - 0.03 * height_px, f"{length_um:g} µm", color="white", size=6)
+    text.set(ha="right", va="bottom", path_effects=_OUTLINE)
     return length_um
 
 
