@@ -5,6 +5,7 @@ which does not, for as long as it runs: whoever holds it may take Snakemake's st
 """
 
 import fcntl
+import itertools
 import os
 import subprocess
 import sys
@@ -22,10 +23,8 @@ def run(arguments):
             fcntl.flock(running, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             running.seek(0)
-            print(
-                f"another run (process {running.read().strip()}) works in {Path.cwd()}; wait for it or stop it first",
-                file=sys.stderr,
-            )
+            other = running.read().strip()
+            print(f"another run (process {other}) works in {Path.cwd()}; wait for it or stop it first", file=sys.stderr)
             return 1
         running.truncate(0)
         running.write(str(os.getpid()))
@@ -38,7 +37,7 @@ def run(arguments):
 def _config_of(arguments):
     """Keep the arguments that the Snakefile needs to be read, without targets."""
     kept = []
-    for option, value in zip(arguments, arguments[1:], strict=False):
+    for option, value in itertools.pairwise(arguments):
         if option in ("--configfile", "--workflow-profile"):
             kept += [option, value]
     return kept

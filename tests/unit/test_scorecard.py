@@ -188,17 +188,27 @@ def test_claims_of_table_s1():
     assert set(both["data"]) == {"own, simulated"}
 
 
+def made_layers(depth):
+    """Layers of a generator that halves the image so many times and doubles it as often."""
+    levels = [*range(depth + 1), *range(depth - 1, -1, -1)]
+    frame = pd.DataFrame(
+        {"network": "generator", "level": levels, "stage": range(len(levels)), "parameters": 0}
+    )
+    frame.loc[0, "parameters"] = 2162721
+    return frame
+
+
 def test_claim_of_figure_s9():
     """Five levels down and up; the counts are in the row."""
-    card = judge_figure_s9(5, 5, {"generator": 2162721}, "simulated", "tiny")
+    card = judge_figure_s9(made_layers(5), "simulated", "tiny")
     assert list(card["verdict"]) == [HOLDS]
-    assert "2,162,721" in card["reason"][0]
-    assert judge_figure_s9(4, 5, {}, "simulated", "tiny")["verdict"][0] == FAILS
+    assert "generator 2,162,721" in card["reason"][0]
+    assert judge_figure_s9(made_layers(4), "simulated", "tiny")["verdict"][0] == FAILS
 
 
 def test_scorecards_join_only_if_they_are_scorecards():
     """Foreign columns and verdicts are refused."""
-    one = judge_figure_s9(5, 5, {}, "simulated", "tiny")
+    one = judge_figure_s9(made_layers(5), "simulated", "tiny")
     assert len(join_rows([one, one])) == 2
     assert tuple(join_rows([]).columns) == COLUMNS
     with pytest.raises(ValueError, match="columns"):

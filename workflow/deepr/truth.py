@@ -97,13 +97,14 @@ def summarise_truth(errors, residuals):
     error = errors["focus_error_um"]
     near = residuals[residuals["defocus_um"].abs() <= 2]
     within = residuals[residuals["defocus_um"].abs() <= 5]
+    in_focus = "alignment residual within 2 um of focus"
     rows = [
         ("focus planes within the section's thickness", (error.abs() <= 2.0).mean(), "fraction", len(error)),
         ("bias of the focus planes", error.mean(), "um", len(error)),
         ("standard deviation of the focus planes", error.std(ddof=0), "um", len(error)),
-        ("median alignment residual within 2 um of focus", near["residual_px"].median(), "px", len(near)),
-        ("95th percentile of the alignment residual within 2 um of focus", near["residual_px"].quantile(0.95), "px", len(near)),
-        ("largest alignment residual within 2 um of focus", near["residual_px"].max(), "px", len(near)),
+        (f"median {in_focus}", near["residual_px"].median(), "px", len(near)),
+        (f"95th percentile of the {in_focus}", near["residual_px"].quantile(0.95), "px", len(near)),
+        (f"largest {in_focus}", near["residual_px"].max(), "px", len(near)),
         ("median alignment residual within 5 um of focus", within["residual_px"].median(), "px", len(within)),
         ("largest alignment residual within 5 um of focus", within["residual_px"].max(), "px", len(within)),
     ]

@@ -131,13 +131,6 @@ def source_of_figure(target):
     return source_of(SHOWN_IN_FIGURE[target][1])
 
 
-def pixel_um_of(dataset):
-    """Give the side of a data set's pixels in um."""
-    if dataset in SIMULATED:
-        return OBJECTIVES[config["datasets"][dataset]["objective"]].pixel_um
-    return float(OWN_STACKS.loc[OWN_STACKS["dataset"] == dataset, "pixel_um"].iloc[0])
-
-
 def depth_of_field_um(dataset):
     """Give lambda / NA^2 of a simulated data set in um."""
     settings = config["datasets"][dataset]
@@ -149,7 +142,7 @@ def evidence_of(target):
     if target == "tableS1":
         return expand("results/{dataset}/manifest.tsv", dataset=DATASETS)
     if target not in SHOWN_IN_FIGURE:
-        return f"results/{target.removesuffix('_truth')}/truth/checks.tsv"
+        return f"results/{target.removesuffix('_truth')}/checks.tsv"
     network, dataset = SHOWN_IN_FIGURE[target]
     return {
         "fig2": f"results/predictions/{network}/{dataset}/measurements.tsv",

@@ -71,7 +71,7 @@ rule build_manifest:
         mem_mb=1000,
         runtime=10,
     params:
-        code=source_hash("deepr.patches"),
+        code=source_hash("deepr.manifest"),
         seed=config["seed"],
         test_slides=lambda wildcards: slides_of(wildcards.dataset, "test"),
         validation_fraction=config["split"]["validation_fraction"],
@@ -95,7 +95,7 @@ rule check_focus_planes:
             slide=slides_of(wildcards.dataset),
         ),
     output:
-        "results/{dataset}/truth/checks.tsv",
+        "results/{dataset}/checks.tsv",
     log:
         "results/logs/{dataset}/check_focus_planes.log",
     benchmark:

@@ -4,8 +4,10 @@
 rule tabulate_data_sets:
     input:
         manifests=expand("results/{dataset}/manifest.tsv", dataset=DATASETS),
-        transforms=[
-            f"results/{dataset}/aligned/{slide}.tsv" for dataset in DATASETS for slide in slides_of(dataset)
+        slides=[
+            f"results/{dataset}/aligned/{slide}.ome.tif"
+            for dataset in DATASETS
+            for slide in slides_of(dataset)
         ],
     output:
         report("results/tables/tableS1.html", caption="../report/tableS1.rst", category="Tables"),
@@ -21,9 +23,8 @@ rule tabulate_data_sets:
         mem_mb=1000,
         runtime=20,
     params:
-        code=source_hash("deepr.figures.table_s1"),
-        pixel_um=lambda wildcards: {dataset: pixel_um_of(dataset) for dataset in DATASETS},
-        sources={dataset: source_of(dataset) for dataset in DATASETS},
+        code=source_hash("deepr.figures.table_s1", "deepr.slides"),
+        datasets=DATASETS,
         scale=config["scale"],
     message:
         "Tabulate the fields, areas and planes of every data set (Table S1)."

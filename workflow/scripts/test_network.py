@@ -10,7 +10,14 @@ from deepr.tables import read_table, write_table
 
 
 def test_on_slides(
-    generator_path, manifest_path, slide_paths, transforms_paths, truth_paths, network, measurements_path, folder
+    generator_path,
+    manifest_path,
+    slide_paths,
+    transforms_paths,
+    truth_paths,
+    network,
+    measurements_path,
+    folder,
 ):
     """Write the refocused planes of every kept test patch and one row per patch, plane and image."""
     generator = load_generator(generator_path)

@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from deepr.figures import style
-from deepr.figures.network_graph import count_samplings, describe_network
+from deepr.networks.description import count_samplings
 
 COLOURS = {
     "convolution": "#a9c4e6",
@@ -47,49 +47,38 @@ class Box:
 
 
 @style.paper_style
-def draw_figure_s9(generator, discriminator, scale, output_base):
+def draw_figure_s9(layers, scale, output_base):
     """Draw Figure S9 and write it as PDF, SVG, PNG and a table of every layer.
 
     Parameters
     ----------
-    generator, discriminator : keras.Model
-        As built for the training; what is asked of them is said in
-        `deepr.figures.network_graph.describe_network`.
+    layers : DataFrame
+        Every layer of the built networks, from `deepr.networks.description.describe_network`, with the
+        column network ("generator" or "discriminator") besides.
     scale : str
     output_base : str or Path
         Path without suffix.
-
-    Returns
-    -------
-    dict
-        down_samplings and up_samplings of the generator, and parameters by network: the arguments of
-        `deepr.scorecard.judge_figure_s9`.
 
     Notes
     -----
     A concatenation with an earlier stage is drawn as a skip, an addition within a stage as a residual.
     Heights shrink more slowly than the images do, widths grow with the logarithm of the channels.
     """
-    described = {"generator": describe_network(generator), "discriminator": describe_network(discriminator)}
-    counts = {name: int(frame["parameters"].sum()) for name, frame in described.items()}
-    down, up = count_samplings(described["generator"])
-
+    generator, discriminator = (layers[layers["network"] == name] for name in ("generator", "discriminator"))
     height_mm = 136
     figure = style.new_figure(height_mm)
     canvas = style.axes_mm(figure, 0, 0, style.PAGE_WIDTH_MM, height_mm)
     canvas.set(xlim=(0, style.PAGE_WIDTH_MM), ylim=(height_mm, 0))
     style.bare(canvas)
-    _draw_title(canvas, "a", 3.5, "Generator", described["generator"])
-    _draw_u_net(canvas, described["generator"], top_mm=12)
-    _draw_title(canvas, "b", 87, "Discriminator", described["discriminator"])
-    _draw_row(canvas, described["discriminator"], middle_mm=106)
+    _draw_title(canvas, "a", 3.5, "Generator", generator)
+    _draw_u_net(canvas, generator, top_mm=12)
+    _draw_title(canvas, "b", 87, "Discriminator", discriminator)
+    _draw_row(canvas, discriminator, middle_mm=106)
     _draw_legend(figure)
     note = f"Drawn from the built networks. Scale: {scale}."
     figure.text(0.995, 0.004, note, ha="right", va="bottom", size=5.5, color=style.NOTE_COLOUR)
     style.save_figure(figure, output_base)
-    layers = pd.concat([frame.assign(network=name) for name, frame in described.items()])
     style.save_numbers(layers, output_base)
-    return {"down_samplings": down, "up_samplings": up, "parameters": counts}
 
 
 def lay_out(description, left_mm, pitch_mm, top_of, height_of):

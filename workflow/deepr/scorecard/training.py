@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from deepr.networks.description import count_samplings
 from deepr.scorecard.rows import COLUMNS, image_quality_untestable, row
 
 DISCRIMINATOR_LEVEL = 0.25  # both outputs at 0.5: it cannot tell outputs from ground truths
@@ -65,15 +66,13 @@ def judge_figure_s8(history, data_source, scale):
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def judge_figure_s9(down_samplings, up_samplings, parameters, data_source, scale):
+def judge_figure_s9(layers, data_source, scale):
     """Judge Figure S9: the generator's topology, with the parameter counts as built.
 
     Parameters
     ----------
-    down_samplings, up_samplings : int
-        Of the generator, counted in the built network.
-    parameters : dict of str to int
-        Parameters of each built network.
+    layers : DataFrame
+        As for `deepr.figures.figure_s9.draw_figure_s9`.
     data_source, scale : str
 
     Returns
@@ -81,12 +80,14 @@ def judge_figure_s9(down_samplings, up_samplings, parameters, data_source, scale
     DataFrame
         One row, columns `COLUMNS`.
     """
+    down, up = count_samplings(layers[layers["network"] == "generator"])
+    parameters = layers.groupby("network", sort=False)["parameters"].sum()
     judged = row(
         target="figS9",
         claim="the generator has five down-sampling and five up-sampling blocks",
-        measured=f"{down_samplings} down, {up_samplings} up",
+        measured=f"{down} down, {up} up",
         wanted="5 down, 5 up",
-        holds=down_samplings == 5 and up_samplings == 5,
+        holds=(down, up) == (5, 5),
         reason="parameters as built: "
         + ", ".join(f"{name} {count:,}" for name, count in parameters.items())
         + "; the paper states none",
