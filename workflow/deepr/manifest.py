@@ -57,9 +57,7 @@ def assign_splits(fields, test, validation_fraction, rng):
     slides = {slide for slide, _ in fields}
     for slide in sorted(test):
         if slide not in slides:
-            raise ValueError(
-                f"found no field of test slide {slide!r}, wanted one of {', '.join(sorted(slides))}"
-            )
+            raise ValueError(f"found no field of test slide {slide!r}, wanted one of {', '.join(sorted(slides))}")
     others = sorted(field for field in fields if field[0] not in test)
     count = round(validation_fraction * len(others))
     if validation_fraction > 0 and len(others) > 1:
@@ -67,10 +65,7 @@ def assign_splits(fields, test, validation_fraction, rng):
     else:
         count = 0
     chosen = {others[index] for index in rng.permutation(len(others))[:count]}
-    return {
-        field: "test" if field[0] in test else "validation" if field in chosen else "train"
-        for field in fields
-    }
+    return {field: "test" if field[0] in test else "validation" if field in chosen else "train" for field in fields}
 
 
 def build_manifest(tables, test_slides, validation_fraction, rng):

@@ -14,6 +14,9 @@ LOW_CONTRAST = "low contrast"
 CONSTANT_PLANE = "constant plane"
 FOCUS_AT_END = "focus plane at the end of the stack"
 
+# A shorter running mean would take off the structure with the shading, in small patches.
+SHORTEST_MEAN_PX = 15
+
 # Rounding to whole counts is noise of this deviation, in counts.
 QUANTISATION_NOISE = 1 / np.sqrt(12)
 
@@ -108,10 +111,11 @@ def measure_contrast(planes, focus_plane):
     """Measure how far the structure in focus stands out of the noise.
 
     Noise is not the same in two planes, structure nearly is. Hence the variance of the structure is the
-    covariance of the focus plane with its neighbour, after a running mean over an eighth of the patch is
-    taken off (shading and out-of-focus haze are no structure); and the variance of the noise is half that
-    of the difference of two neighbours, from its median absolute deviation, in the pair of planes where it
-    is least (the one that defocus changes least), but never below that of the rounding to whole counts.
+    covariance of the focus plane with its neighbour, after a running mean over an eighth of the patch (at
+    least 15 px) is taken off, for shading and out-of-focus haze are no structure; and the variance of the
+    noise is half that of the difference of two neighbours, from its median absolute deviation, in the pair
+    of planes where it is least (the one that defocus changes least), but never below that of the rounding
+    to whole counts.
 
     Parameters
     ----------
@@ -130,12 +134,11 @@ def measure_contrast(planes, focus_plane):
     noise = min(_deviation_by_median(second - first) / np.sqrt(2) for first, second in pairwise(coarse))
     if np.issubdtype(planes.dtype, np.integer):
         noise = max(noise, QUANTISATION_NOISE)
-    width = planes.shape[1] // 8 | 1
+    width = max(planes.shape[1] // 8, SHORTEST_MEAN_PX) | 1
     focus = _without_running_mean(planes[focus_plane], width)
     neighbours = [plane for plane in (focus_plane - 1, focus_plane + 1) if 0 <= plane < len(planes)]
     variance = max(
-        float(np.mean(focus * _without_running_mean(planes[plane], width), dtype=np.float64))
-        for plane in neighbours
+        float(np.mean(focus * _without_running_mean(planes[plane], width), dtype=np.float64)) for plane in neighbours
     )
     if variance <= 0:
         return 0.0
