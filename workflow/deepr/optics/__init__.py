@@ -1,0 +1,1 @@
+"""A simulated fluorescence microscope: objective, point spread function, camera, specimens, stage."""

@@ -1,0 +1,72 @@
+"""Specimens by name: what lies under the simulated microscope."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from deepr.optics.specimens.breast import breast_parameters, make_breast
+from deepr.optics.specimens.ovary import make_ovary, ovary_parameters
+from deepr.optics.specimens.specimen import MOUNTING_INDEX, Specimen
+
+__all__ = ["Specimen", "make_specimen", "refractive_index", "slide_parameters"]
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """How a kind of specimen is made.
+
+    ``parameters`` draws what differs between slides from a generator; ``make`` makes a field from
+    (shape, pixel_um, rng) and these parameters.
+    """
+
+    parameters: Callable
+    make: Callable
+    refractive_index: float
+
+
+_KINDS = {
+    "breast": _Kind(breast_parameters, make_breast, MOUNTING_INDEX),
+    "ovary": _Kind(ovary_parameters, make_ovary, MOUNTING_INDEX),
+}
+
+
+def make_specimen(name, shape, pixel_um, rng, **parameters):
+    """Make one field of a specimen.
+
+    Parameters
+    ----------
+    name : str
+        "ovary" or "breast".
+    shape : tuple of int
+        (Y, X) of a layer.
+    pixel_um : float
+    rng : numpy.random.Generator
+        Draws the field.
+    **parameters
+        What differs from slide to slide, as `slide_parameters` draws it.
+
+    Returns
+    -------
+    Specimen
+
+    Raises
+    ------
+    ValueError
+        If the specimen is not known.
+    """
+    return _kind(name).make(shape, pixel_um, rng, **parameters)
+
+
+def slide_parameters(name, rng):
+    """Draw the parameters that all fields of a slide have in common, a dict; see `make_specimen`."""
+    return _kind(name).parameters(rng)
+
+
+def refractive_index(name):
+    """Give the index of the medium in which a specimen's depths are counted."""
+    return _kind(name).refractive_index
+
+
+def _kind(name):
+    if name not in _KINDS:
+        raise ValueError(f"specimen {name!r} is not known; wanted one of {', '.join(_KINDS)}")
+    return _KINDS[name]
