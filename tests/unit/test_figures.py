@@ -149,9 +149,7 @@ def test_smoothing_keeps_constants_and_narrow_windows_change_nothing():
 def made_history(iterations=60):
     iteration = np.arange(1, iterations + 1)
     validated = iteration % 10 == 0
-    losses = {
-        name: 1 / np.sqrt(iteration) for name in ("generator_loss", "adversarial", "ms_ssim_loss", "berhu")
-    }
+    losses = {name: 1 / np.sqrt(iteration) for name in ("generator_loss", "adversarial", "ms_ssim_loss", "berhu")}
     return pd.DataFrame(
         {"iteration": iteration, **losses, "discriminator_loss": 0.25, "discriminator_real": 0.5}
         | {"discriminator_fake": 0.5, "best": iteration == 40}
@@ -282,9 +280,7 @@ def test_figure_s9_is_drawn_from_the_layers(tmp_path):
         "generator": describe_network(made_generator()),
         "discriminator": describe_network(made_discriminator()),
     }
-    write_table(
-        pd.concat([frame.assign(network=name) for name, frame in described.items()]), tmp_path / "layers.tsv"
-    )
+    write_table(pd.concat([frame.assign(network=name) for name, frame in described.items()]), tmp_path / "layers.tsv")
     draw_figure_s9(read_table(tmp_path / "layers.tsv"), "tiny", tmp_path / "figS9")
     assert len(read_table(tmp_path / "figS9.tsv")) == 16
     assert (tmp_path / "figS9.pdf").exists()
@@ -322,9 +318,7 @@ def test_scale_bar_has_its_length_in_pixels():
 
 def test_unknown_data_sources_are_refused():
     """A figure never goes without saying which data it is from."""
-    assert (
-        style.describe_provenance({"own", "BBBC006"}, "paper") == "Data: BBBC006, own stacks. Scale: paper."
-    )
+    assert style.describe_provenance({"own", "BBBC006"}, "paper") == "Data: BBBC006, own stacks. Scale: paper."
     for source in ("mine", [], ""):
         with pytest.raises(ValueError, match="wanted one of simulated, BBBC006, own"):
             style.describe_provenance(source, "tiny")

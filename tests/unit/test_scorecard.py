@@ -191,9 +191,7 @@ def test_claims_of_table_s1():
 def made_layers(depth):
     """Layers of a generator that halves the image so many times and doubles it as often."""
     levels = [*range(depth + 1), *range(depth - 1, -1, -1)]
-    frame = pd.DataFrame(
-        {"network": "generator", "level": levels, "stage": range(len(levels)), "parameters": 0}
-    )
+    frame = pd.DataFrame({"network": "generator", "level": levels, "stage": range(len(levels)), "parameters": 0})
     frame.loc[0, "parameters"] = 2162721
     return frame
 

@@ -257,9 +257,7 @@ def _grey(image):
     if image.ndim == 3 and image.shape[-1] == 3:
         image = image.mean(axis=-1, dtype=np.float64)
     if image.ndim != 2 or image.shape[0] < 1 or image.shape[1] < 3:
-        raise ValueError(
-            f"a focus score needs an image (Y, X[, 3]) at least 3 px wide, got shape {image.shape}"
-        )
+        raise ValueError(f"a focus score needs an image (Y, X[, 3]) at least 3 px wide, got shape {image.shape}")
     if np.issubdtype(image.dtype, np.integer):
         return np.ascontiguousarray(image, dtype=np.int64)
     grey = np.ascontiguousarray(image, dtype=np.float64)

@@ -68,9 +68,7 @@ def ssim(image, reference):
     """
     image, reference = _normalised_pair(image, reference)
     if min(image.shape[:2]) < SSIM_WINDOW_PX:
-        raise ValueError(
-            f"SSIM needs images of at least {SSIM_WINDOW_PX} x {SSIM_WINDOW_PX} px, got {image.shape}"
-        )
+        raise ValueError(f"SSIM needs images of at least {SSIM_WINDOW_PX} x {SSIM_WINDOW_PX} px, got {image.shape}")
     return float(
         structural_similarity(
             image,

@@ -33,7 +33,7 @@ def draw_figure_2(measurements, manifest, slides, predictions, range_um, data_so
         z_um (from the patch's own focus plane), image ("input" or "output"), ssim, rmse,
         ssim_noise_free, rmse_noise_free (missing where there is no noise-free truth).
     manifest : DataFrame
-        Patches of the data set; see the manifest's columns in `deepr.patches`.
+        Patches of the data set; its columns are in `deepr.manifest`.
     slides : list of path
         Aligned test slides, {slide}.ome.tif.
     predictions : list of path
@@ -155,9 +155,7 @@ def _read_patch(patch, manifest, slides, predictions):
         if field not in slide.fields:
             raise InputError(f"{slide.path}: no prediction named {field!r} of the measured patch")
         stack, z_um = slide.stack(field), slide.z_um(field)
-        outputs = {
-            round(z, 3) + 0.0: normalise(stack[i]) for i, z in enumerate(z_um) if abs(z) <= Z_LIMIT_UM + 1e-3
-        }
+        outputs = {round(z, 3) + 0.0: normalise(stack[i]) for i, z in enumerate(z_um) if abs(z) <= Z_LIMIT_UM + 1e-3}
     return {"truth": truth, "input": inputs, "output": outputs, "pixel_um": pixel_um}
 
 
@@ -240,9 +238,7 @@ def _draw_region(figure, images, region, limits, range_um):
         header = style.axes_mm(figure, x, top, size, 4)
         header.set_facecolor(style.WITHIN_COLOUR if within else style.BEYOND_COLOUR)
         style.bare(header)
-        header.text(
-            0.5, 0.45, f"z = {_signed(wanted_um)} µm", ha="center", va="center", transform=header.transAxes
-        )
+        header.text(0.5, 0.45, f"z = {_signed(wanted_um)} µm", ha="center", va="center", transform=header.transAxes)
         for row, kind in enumerate(IMAGES):
             axes = style.axes_mm(figure, x, top + 4.6 + row * (size + gap), size, size)
             if column == 0:
@@ -270,9 +266,7 @@ def _draw_curves(figure, summaries, region_scores, range_um):
         style.shade_training_range(axes, range_um, -Z_LIMIT_UM, Z_LIMIT_UM)
         for kind, (_, colour) in IMAGES.items():
             own = region_scores[region_scores["image"] == kind]
-            axes.plot(
-                own["z_um"], own[metric], color=colour, lw=0.6, marker="o", ms=1.6, mfc="white", mew=0.5
-            )
+            axes.plot(own["z_um"], own[metric], color=colour, lw=0.6, marker="o", ms=1.6, mfc="white", mew=0.5)
             curve = _curve(summaries[metric], kind)
             style.mean_and_band(axes, curve["z_um"], curve["mean"], curve["std"].fillna(0), colour, None)
             noise_free = _curve(summaries[f"{metric}_noise_free"], kind)
@@ -310,14 +304,10 @@ def _legend(summary, has_noise_free):
         Line2D([], [], color=style.OUTPUT_COLOUR, label="Deep-R output"),
         Line2D([], [], color=grey, label=f"Mean over {count} test patches"),
         Patch(fc=grey, alpha=0.25, lw=0, label="Standard deviation"),
-        Line2D(
-            [], [], color=grey, lw=0.6, marker="o", ms=2, mfc="white", mew=0.5, label="Region shown in (b)"
-        ),
+        Line2D([], [], color=grey, lw=0.6, marker="o", ms=2, mfc="white", mew=0.5, label="Region shown in (b)"),
     ]
     if has_noise_free:
-        lines.append(
-            Line2D([], [], color=grey, lw=0.8, ls=(0, (4, 2)), label="Mean against noise-free truth")
-        )
+        lines.append(Line2D([], [], color=grey, lw=0.8, ls=(0, (4, 2)), label="Mean against noise-free truth"))
     return [
         *lines,
         Patch(fc=style.WITHIN_COLOUR, label="Within the training range"),
@@ -355,7 +345,5 @@ def _signed(z_um):
 def _absent(axes):
     """Mark a plane that the stack lacks."""
     axes.set_facecolor("#eeeeee")
-    axes.text(
-        0.5, 0.5, "no plane", ha="center", va="center", transform=axes.transAxes, color=style.NOTE_COLOUR
-    )
+    axes.text(0.5, 0.5, "no plane", ha="center", va="center", transform=axes.transAxes, color=style.NOTE_COLOUR)
     style.bare(axes)

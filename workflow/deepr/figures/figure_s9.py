@@ -216,9 +216,7 @@ def _draw_row(canvas, description, middle_mm):
     for layer, box in boxes.items():
         text = _size(box.level) if box.level is not None else _plain_name(kinds[layer])
         # A level is named where it begins, what is no image wherever it has a map of its own.
-        if (box.level is None and _map_kind(kinds[layer])) or (
-            box.level is not None and text not in labelled
-        ):
+        if (box.level is None and _map_kind(kinds[layer])) or (box.level is not None and text not in labelled):
             canvas.text(box.centre, box.top - 0.8, text, ha="center", va="bottom", size=5.5)
         labelled.add(text)
 
@@ -273,6 +271,4 @@ def _draw_legend(figure):
     }
     handles += [Line2D([], [], color=ARROWS[kind], lw=1, label=label) for kind, label in lines.items()]
     figure.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 0.02), ncols=5, columnspacing=1.5)
-    figure.text(
-        0.005, 0.004, "Numbers below the maps: channels.", size=5.5, color=style.NOTE_COLOUR, va="bottom"
-    )
+    figure.text(0.005, 0.004, "Numbers below the maps: channels.", size=5.5, color=style.NOTE_COLOUR, va="bottom")

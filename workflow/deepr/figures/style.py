@@ -117,9 +117,7 @@ def provenance_line(figure, source, scale):
     ValueError
         If a source is none of the three.
     """
-    figure.text(
-        0.995, 0.004, describe_provenance(source, scale), ha="right", va="bottom", size=5.5, color=NOTE_COLOUR
-    )
+    figure.text(0.995, 0.004, describe_provenance(source, scale), ha="right", va="bottom", size=5.5, color=NOTE_COLOUR)
 
 
 def describe_provenance(source, scale):
@@ -140,9 +138,7 @@ def panel_letter(figure, letter, x_mm, y_mm):
 def axes_mm(figure, x_mm, y_mm, width_mm, height_mm):
     """Add axes whose upper left corner and size are given in mm from the figure's upper left corner."""
     width, height = figure.get_size_inches() * MM_PER_INCH
-    return figure.add_axes(
-        [x_mm / width, 1 - (y_mm + height_mm) / height, width_mm / width, height_mm / height]
-    )
+    return figure.add_axes([x_mm / width, 1 - (y_mm + height_mm) / height, width_mm / width, height_mm / height])
 
 
 def grey_limits(reference, low_percent=0.5, high_percent=99.8):

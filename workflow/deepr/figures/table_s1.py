@@ -145,9 +145,7 @@ def _measure_fields(paths):
 
 def _field(fields, key, name):
     if key not in fields:
-        raise InputError(
-            f"the manifest of {name} has field {key[1]!r} of slide {key[0]!r}, which no slide holds"
-        )
+        raise InputError(f"the manifest of {name} has field {key[1]!r} of slide {key[0]!r}, which no slide holds")
     return fields[key]
 
 
@@ -197,9 +195,7 @@ def _as_figure(table, provenance):
             x = start + (5 if column == "source" else 2) if left else end
             canvas.text(x, y, cells[column], ha="left" if left else "right", **text)
 
-    headers = {
-        column: text.replace(" (", "\n(").replace(" per ", "\nper ") for column, text in HEADERS.items()
-    }
+    headers = {column: text.replace(" (", "\n(").replace(" per ", "\nper ") for column, text in HEADERS.items()}
     headers |= {"kept_patches": "Patches\nused", "images": "Images\nused", "area_mm2": "Unique\narea (mm²)"}
     write(8.5, headers, va="bottom", weight="bold", size=6.5)
     canvas.plot([1, style.PAGE_WIDTH_MM - 1], [1.5, 1.5], color="black", lw=1)

@@ -39,6 +39,4 @@ def summarise(results, targets):
         return ""
     lines.insert(0, ("made", "where", "the paper's claims"))
     widths = [max(len(line[column]) for line in lines) for column in range(3)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines
-    )
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
