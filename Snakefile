@@ -11,9 +11,7 @@ min_version("9.27")
 HERE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
 sys.path.insert(0, str(HERE / "workflow"))
 # Every job, local, in conda or on a cluster, finds the library by this path.
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [str(HERE / "workflow"), os.environ.get("PYTHONPATH")])
-)
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HERE / "workflow"), os.environ.get("PYTHONPATH")]))
 
 # A config of one's own replaces the demonstration; merged into it, it would plan both.
 if "datasets" not in config:
@@ -44,6 +42,15 @@ rule all:
 rule figures:
     input:
         [files_of_target(target) for target in TARGETS if target.startswith("fig")],
+
+
+for target in TARGETS:
+
+    rule:
+        name:
+            target
+        input:
+            files_of_target(target),
 
 
 rule manifests:

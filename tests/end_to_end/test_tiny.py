@@ -83,7 +83,9 @@ def test_the_scorecard_judges_every_target(clone):
 def test_the_measurements_cover_every_plane_of_the_test_patches(clone):
     """Every kept test patch has an input and an output row for each of its planes."""
     patches = [
-        row for row in rows_of(clone / "results/ovary/manifest.tsv") if row["split"] == "test" and row["kept"] == "true"
+        row
+        for row in rows_of(clone / "results/ovary/manifest.tsv")
+        if row["split"] == "test" and row["kept"] == "true"
     ]
     rows = rows_of(clone / "results/predictions/ovary_5/ovary/measurements.tsv")
     assert patches
@@ -92,7 +94,10 @@ def test_the_measurements_cover_every_plane_of_the_test_patches(clone):
 
 def test_every_rule_left_its_log_and_benchmark(clone):
     """Each job has both, at matching places."""
-    logs = {path.relative_to(clone / "results/logs").with_suffix("") for path in clone.glob("results/logs/**/*.log")}
+    logs = {
+        path.relative_to(clone / "results/logs").with_suffix("")
+        for path in clone.glob("results/logs/**/*.log")
+    }
     benchmarks = {
         path.relative_to(clone / "results/benchmarks").with_suffix("")
         for path in clone.glob("results/benchmarks/**/*.tsv")

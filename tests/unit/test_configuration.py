@@ -63,11 +63,17 @@ def test_every_key_says_what_it_is_and_what_it_is_by_default():
     ("change", "sentence"),
     [
         (lambda c: c.update(sed=1), r"unknown key 'sed' at the top level; did you mean 'seed'\?"),
-        (lambda c: c["training"].update(iteration=5), r"unknown key 'iteration' at training; did you mean 'iterations'"),
+        (
+            lambda c: c["training"].update(iteration=5),
+            r"unknown key 'iteration' at training; did you mean 'iterations'",
+        ),
         (lambda c: c.update(seed="x"), r"seed is 'x'; wanted a value of type integer"),
         (lambda c: c["training"].update(crop_px=100), r"training\.crop_px is 100; wanted a multiple of 32"),
         (lambda c: c["datasets"]["ovary"].pop("objective"), r"datasets\.ovary has no 'objective'"),
-        (lambda c: c["datasets"]["ovary"].update(specimen="liver"), r"specimen is 'liver'; wanted one of ovary"),
+        (
+            lambda c: c["datasets"]["ovary"].update(specimen="liver"),
+            r"specimen is 'liver'; wanted one of ovary",
+        ),
         (lambda c: c.pop("datasets"), r"the top level has no 'datasets'"),
     ],
 )
@@ -82,15 +88,31 @@ def test_a_mistyped_config_is_refused_in_one_sentence(config, change, sentence):
 @pytest.mark.parametrize(
     ("change", "row", "sentence"),
     [
-        (lambda c: None, {"range_um": 12.0}, r"network 'ovary_5': range_um is 12, but .* end at -10 and 10 um"),
-        (lambda c: c["training"].update(crop_px=1024), {}, r"crop_px is 1024, larger than datasets\.ovary\.patch_px 512"),
-        (lambda c: c["datasets"]["ovary"].update(frame_px=480), {}, r"frame_px is 480, smaller than patch_px 512"),
+        (
+            lambda c: None,
+            {"range_um": 12.0},
+            r"network 'ovary_5': range_um is 12, but .* end at -10 and 10 um",
+        ),
+        (
+            lambda c: c["training"].update(crop_px=1024),
+            {},
+            r"crop_px is 1024, larger than datasets\.ovary\.patch_px 512",
+        ),
+        (
+            lambda c: c["datasets"]["ovary"].update(frame_px=480),
+            {},
+            r"frame_px is 480, smaller than patch_px 512",
+        ),
         (
             lambda c: c["datasets"]["ovary"]["slides"]["test"]["z_um"].update(stop=-11),
             {},
             r"slides\.test\.z_um\.stop is -11; wanted more than start, -10",
         ),
-        (lambda c: c["datasets"].update(mine={"source": "stacks", "patch_px": 64}), {}, r"no row of data set 'mine'"),
+        (
+            lambda c: c["datasets"].update(mine={"source": "stacks", "patch_px": 64}),
+            {},
+            r"no row of data set 'mine'",
+        ),
     ],
 )
 def test_a_plan_that_could_only_fail_later_is_refused(config, change, row, sentence):

@@ -1,8 +1,8 @@
 """A wrong config or sheet stops before any job, with one sentence that names what is wrong."""
 
+import numpy as np
 import pytest
 import tifffile
-import numpy as np
 import yaml
 
 pytestmark = pytest.mark.workflow

@@ -10,10 +10,10 @@ rule acquire_slide:
         "results/logs/{dataset}/acquire/{slide}.log",
     benchmark:
         "results/benchmarks/{dataset}/acquire/{slide}.tsv"
-    conda:
-        "../../envs/imaging.yaml"
     wildcard_constraints:
         dataset=any_of(SIMULATED),
+    conda:
+        "../../envs/imaging.yaml"
     threads: 1
     resources:
         mem_mb=memory_for_stack,
@@ -41,12 +41,12 @@ rule import_slide:
         "results/logs/{dataset}/import/{slide}.log",
     benchmark:
         "results/benchmarks/{dataset}/import/{slide}.tsv"
-    conda:
-        "../../envs/imaging.yaml"
     wildcard_constraints:
         dataset=any_of(OWN),
     # A stack that cannot be used must be found before anything is trained.
     priority: 100
+    conda:
+        "../../envs/imaging.yaml"
     threads: 1
     resources:
         mem_mb=memory_for_stack,

@@ -100,10 +100,10 @@ rule check_focus_planes:
         "results/logs/{dataset}/check_focus_planes.log",
     benchmark:
         "results/benchmarks/{dataset}/check_focus_planes.tsv"
-    conda:
-        "../../envs/imaging.yaml"
     wildcard_constraints:
         dataset=any_of(SIMULATED),
+    conda:
+        "../../envs/imaging.yaml"
     threads: 1
     resources:
         mem_mb=1000,

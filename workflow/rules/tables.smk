@@ -4,11 +4,7 @@
 rule tabulate_data_sets:
     input:
         manifests=expand("results/{dataset}/manifest.tsv", dataset=DATASETS),
-        slides=[
-            f"results/{dataset}/aligned/{slide}.ome.tif"
-            for dataset in DATASETS
-            for slide in slides_of(dataset)
-        ],
+        slides=[f"results/{dataset}/aligned/{slide}.ome.tif" for dataset in DATASETS for slide in slides_of(dataset)],
     output:
         report("results/tables/tableS1.html", caption="../report/tableS1.rst", category="Tables"),
         multiext("results/tables/tableS1", ".tsv", ".png"),
