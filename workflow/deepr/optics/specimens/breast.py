@@ -9,14 +9,16 @@ import math
 import numpy as np
 from scipy.special import expit
 
-from deepr.optics.specimens.specimen import SECTION_DEPTHS_UM, Specimen
-from deepr.optics.specimens.texture import Cells, scattered_seeds, smooth_noise, splat
+from deepr.optics.specimens.specimen import CELL_DEPTHS_UM, SECTION_DEPTHS_UM, Specimen, at_depth
+from deepr.optics.specimens.texture import Cells, add_points, scattered_seeds, smooth_noise
 
 # Photoelectrons per unit of the brightness below, set once: the 99.9th percentile of a field in focus is
 # then about 1,500 (the median over fields and slides); autofluorescence is weaker than a stain.
 _ELECTRONS = 142.0
 
-_CELL_DEPTHS_UM = (-2.0, 0.0, 2.0)
+# Width of the line that a line's brightness is spread over, and bundles drawn at a time (memory).
+_LINE_UM = 0.325
+_BUNDLES_AT_ONCE = 150
 
 
 def breast_parameters(rng):
@@ -84,19 +86,15 @@ def make_breast(
     rims, fat_mask = _fat(shape, pixel_um, rng, fat, fat_cell_um, duct.distance_um)
     epithelium = duct.draw(rng)
     stroma = (1 - fat_mask) * (duct.distance_um > 0)
-    layers = _collagen(shape, pixel_um, rng, collagen, crimp_um, stroma, duct)
-    layers += _elastic_fibres(shape, pixel_um, rng, stroma)
-    layers += _grains(shape, pixel_um, rng, grains_per_um2, stroma, duct.distance_um)
+    layers = np.zeros((len(SECTION_DEPTHS_UM), *shape), np.float32)
+    _add_collagen(layers, pixel_um, rng, collagen, crimp_um, stroma, duct)
+    _add_elastic_fibres(layers, pixel_um, rng, stroma)
+    _add_grains(layers, pixel_um, rng, grains_per_um2, stroma, duct.distance_um)
     # Ground substance: what is too fine to be told apart.
     ground = 0.04 + 0.03 * smooth_noise(shape, 6.0 / pixel_um, rng)
     ground = np.maximum(ground, 0).astype(np.float32) * stroma
     for index, depth in enumerate(SECTION_DEPTHS_UM):
-        upper = min(np.searchsorted(_CELL_DEPTHS_UM, depth, side="right"), len(_CELL_DEPTHS_UM) - 1)
-        low, high = _CELL_DEPTHS_UM[upper - 1], _CELL_DEPTHS_UM[upper]
-        part = np.float32((depth - low) / (high - low))
-        for drawn in (rims, epithelium):
-            layers[index] += (1 - part) * drawn[upper - 1]
-            layers[index] += part * drawn[upper]
+        layers[index] += at_depth(rims, depth) + at_depth(epithelium, depth)
         layers[index] += ground
     layers *= np.float32(brightness * _ELECTRONS)
     return Specimen(layers, SECTION_DEPTHS_UM, background)
@@ -141,7 +139,7 @@ class _Ducts:
         apical = expit(3 * (self.distance_um + self.thickness_um))
         membrane = 0.55 * np.exp(-np.square((self.distance_um - 0.4) / 0.45))
         images = []
-        for level in _CELL_DEPTHS_UM:
+        for level in CELL_DEPTHS_UM:
             first, _, wall_px, offset = cells.territories(seeds + level * lean)
             reach = np.sqrt(np.square(offset).sum(axis=0) * um**2 + np.square(1.2 * (level - depth[first])))
             outside = expit(5 * (reach - radius[first]))
@@ -166,7 +164,7 @@ def _fat(shape, pixel_um, rng, share, cell_um, duct_distance_um):
     lean = rng.normal(0, 0.25, seeds.shape).astype(np.float32) / pixel_um
     uneven = np.float32(0.5) * (1 + 0.3 * smooth_noise(shape, 4.0 / pixel_um, rng))
     images, mask = [], np.zeros(shape, np.float32)
-    for level in _CELL_DEPTHS_UM:
+    for level in CELL_DEPTHS_UM:
         first, wall_px = cells.rounded(seeds + level * lean, 5.0 / pixel_um)
         wall_um = wall_px * np.float32(pixel_um)
         own = is_fat[first] & (duct_distance_um > 1)
@@ -193,46 +191,52 @@ def _follow(direction, start, steps, step_px):
     return path, heading
 
 
-def _collagen(shape, pixel_um, rng, amount, crimp_um, stroma, duct):
-    """Draw bundles of fibrils that follow a common direction, round the ducts and in common waves."""
+def _add_collagen(layers, pixel_um, rng, amount, crimp_um, stroma, duct):
+    """Add bundles of fibrils that follow a common direction, round the ducts and in common waves."""
+    shape = layers.shape[1:]
     base = rng.uniform(0, 2 * math.pi)
     direction = base + 0.55 * smooth_noise(shape, 28.0 / pixel_um, rng)
     # Directions are lines: turn the tangent by half a turn where that is nearer, before blending.
     turned = duct.tangent + math.pi * np.rint((direction - duct.tangent) / math.pi)
     near = np.exp(-np.maximum(duct.distance_um, 0) / 14.0)
     direction = (direction + near * (turned - direction)).astype(np.float32)
-    area_um2 = shape[0] * shape[1] * pixel_um**2
-    bundles = rng.poisson(amount * area_um2 / 230.0)
-    fibrils = rng.integers(5, 20, bundles)
-    owner = np.repeat(np.arange(bundles), fibrils)
+    bundles = rng.poisson(amount * shape[0] * shape[1] * pixel_um**2 / 230.0)
+    for first in range(0, bundles, _BUNDLES_AT_ONCE):
+        count = min(_BUNDLES_AT_ONCE, bundles - first)
+        _add_bundles(layers, pixel_um, rng, direction, count, crimp_um, stroma)
+
+
+def _add_bundles(layers, pixel_um, rng, direction, count, crimp_um, stroma):
+    """Add bundles of 5 to 19 fibrils each."""
+    shape = layers.shape[1:]
+    owner = np.repeat(np.arange(count), rng.integers(5, 20, count))
     step_um, length_um = 0.25, 110.0
     steps = int(length_um / step_um)
-    start = rng.uniform(0, 1, (bundles, 2)) * shape
+    start = rng.uniform(0, 1, (count, 2)) * shape
     path, heading = _follow(direction, start, steps, step_um / pixel_um)
     along = np.arange(steps)[:, None] * step_um
-    wave = rng.lognormal(np.log(crimp_um), 0.2, bundles)
-    phase = rng.uniform(0, 2 * math.pi, bundles) + 0.8 * np.cumsum(rng.normal(0, 0.04, (steps, bundles)), axis=0)
-    sway = rng.uniform(0.4, 2.2, bundles) * np.sin(2 * math.pi * along / wave + phase)
-    width = rng.uniform(0.6, 2.6, bundles)
+    wave = rng.lognormal(np.log(crimp_um), 0.2, count)
+    phase = rng.uniform(0, 2 * math.pi, count) + 0.8 * np.cumsum(rng.normal(0, 0.04, (steps, count)), axis=0)
+    sway = rng.uniform(0.4, 2.2, count) * np.sin(2 * math.pi * along / wave + phase)
+    width = rng.uniform(0.6, 2.6, count)
     offset = rng.normal(0, 1, owner.size) * width[owner]
     offset = offset + 0.5 * np.sin(2 * math.pi * along / (2.3 * wave[owner]) + rng.uniform(0, 6.3, owner.size))
     aside = ((sway[:, owner] + offset) / pixel_um).astype(np.float32)
     y = path[:, owner, 0] + aside * np.cos(heading)[:, owner]
     x = path[:, owner, 1] - aside * np.sin(heading)[:, owner]
-    depth = rng.uniform(-2.6, 2.6, bundles)[owner] + rng.normal(0, 0.7, owner.size)
+    depth = rng.uniform(-2.6, 2.6, count)[owner] + rng.normal(0, 0.7, owner.size)
     depth = depth + rng.normal(0, 0.02, owner.size) * (along - length_um / 2)
     # A fibril begins and ends somewhere along its bundle, and fades there.
     begin = rng.uniform(0, 0.4, owner.size) * length_um
     end = rng.uniform(0.6, 1.0, owner.size) * length_um
     weight = expit((along - begin) / 2) * expit((end - along) / 2)
-    weight *= rng.lognormal(-0.1, 0.5, owner.size) * rng.lognormal(0, 0.35, bundles)[owner]
-    y, x, depth, weight = (np.ravel(v) for v in (y, x, depth, weight))
-    weight = weight * stroma[y.astype(int) % shape[0], x.astype(int) % shape[1]] * (step_um / pixel_um)
-    return splat(shape, SECTION_DEPTHS_UM, y, x, depth, 1.1 * weight * (0.325 / pixel_um))
+    weight *= rng.lognormal(-0.1, 0.5, owner.size) * rng.lognormal(0, 0.35, count)[owner]
+    _add_lines(layers, pixel_um, y, x, depth, 1.1 * step_um * weight, stroma)
 
 
-def _elastic_fibres(shape, pixel_um, rng, stroma):
-    """Draw single bright fibres that bend at random."""
+def _add_elastic_fibres(layers, pixel_um, rng, stroma):
+    """Add single bright fibres that bend at random."""
+    shape = layers.shape[1:]
     area_um2 = shape[0] * shape[1] * pixel_um**2
     count = rng.poisson(area_um2 / 2500.0)
     steps, step_um = 300, 0.25
@@ -243,18 +247,25 @@ def _elastic_fibres(shape, pixel_um, rng, stroma):
     y = rng.uniform(0, shape[0], count) + np.cumsum(np.sin(angle), axis=0) * step_um / pixel_um
     x = rng.uniform(0, shape[1], count) + np.cumsum(np.cos(angle), axis=0) * step_um / pixel_um
     depth = rng.uniform(-2.2, 2.2, count) + rng.normal(0, 0.02, count) * distance
-    y, x, depth = np.ravel(y), np.ravel(x), np.ravel(depth)
-    weight = np.tile(rng.lognormal(1.0, 0.4, count), steps) * (step_um / pixel_um) * (0.325 / pixel_um)
-    weight = weight * stroma[y.astype(int) % shape[0], x.astype(int) % shape[1]]
-    return splat(shape, SECTION_DEPTHS_UM, y, x, depth, weight)
+    weight = np.broadcast_to(step_um * rng.lognormal(1.0, 0.4, count), y.shape)
+    _add_lines(layers, pixel_um, y, x, depth, weight, stroma)
 
 
-def _grains(shape, pixel_um, rng, per_um2, stroma, duct_distance_um):
-    """Draw fine bright grains (lipofuscin), most of them in the epithelium."""
+def _add_lines(layers, pixel_um, y_px, x_px, depth_um, weight, stroma):
+    """Add the points of lines where there is stroma; weight is brightness times length, um."""
+    y_px, x_px, depth_um, weight = (np.ravel(v) for v in (y_px, x_px, depth_um, weight))
+    height, width = stroma.shape
+    inside = stroma[y_px.astype(int) % height, x_px.astype(int) % width]
+    add_points(layers, SECTION_DEPTHS_UM, y_px, x_px, depth_um, weight * inside * (_LINE_UM / pixel_um**2))
+
+
+def _add_grains(layers, pixel_um, rng, per_um2, stroma, duct_distance_um):
+    """Add fine bright grains (lipofuscin), most of them in the epithelium."""
+    shape = layers.shape[1:]
     count = rng.poisson(4 * per_um2 * shape[0] * shape[1] * pixel_um**2)
     y, x = rng.uniform(0, shape[0], count), rng.uniform(0, shape[1], count)
     row, column = y.astype(int), x.astype(int)
     inside = duct_distance_um[row, column] < 0
     kept = rng.uniform(size=count) < np.where(inside, 1.0, 0.25 * stroma[row, column])
-    weight = rng.lognormal(1.0, 0.7, count) * kept * (0.325 / pixel_um) ** 2
-    return splat(shape, SECTION_DEPTHS_UM, y, x, rng.uniform(-2.2, 2.2, count), weight)
+    weight = rng.lognormal(1.0, 0.7, count) * kept * (_LINE_UM / pixel_um) ** 2
+    add_points(layers, SECTION_DEPTHS_UM, y, x, rng.uniform(-2.2, 2.2, count), weight)

@@ -9,15 +9,12 @@ import math
 import numpy as np
 from scipy.special import expit
 
-from deepr.optics.specimens.specimen import SECTION_DEPTHS_UM, Specimen
-from deepr.optics.specimens.texture import Cells, ring_noise, scattered_seeds, smooth_noise, splat, threads
+from deepr.optics.specimens.specimen import CELL_DEPTHS_UM, SECTION_DEPTHS_UM, Specimen, at_depth
+from deepr.optics.specimens.texture import Cells, add_points, level_lines, ring_noise, scattered_seeds, smooth_noise
 
 # Photoelectrons per unit of the brightness below, set once: the 99.9th percentile of a field in focus is
 # then about 4,000 (the median over fields and slides), which the paper's camera and exposure suggest.
 _ELECTRONS = 147.0
-
-# Cells are drawn at these depths and blended between them.
-_CELL_DEPTHS_UM = (-2.0, 0.0, 2.0)
 
 
 def ovary_parameters(rng):
@@ -76,20 +73,18 @@ def make_ovary(
     cells = Cells(shape, seeds, warp)
     drawn = [
         _draw_cells(cells, seeds + depth * lean, depth, nuclei, brightness, luminal, pixel_um)
-        for depth in _CELL_DEPTHS_UM
+        for depth in CELL_DEPTHS_UM
     ]
+    cytoplasms, walls = zip(*drawn, strict=True)
     layers = np.empty((len(SECTION_DEPTHS_UM), *shape), np.float32)
     texture = _Filaments(shape, pixel_um, rng)
     faint = _stroma(shape, pixel_um, rng) * np.float32(stroma)
     for index, depth in enumerate(SECTION_DEPTHS_UM):
-        upper = min(np.searchsorted(_CELL_DEPTHS_UM, depth, side="right"), len(drawn) - 1)
-        low, high = _CELL_DEPTHS_UM[upper - 1], _CELL_DEPTHS_UM[upper]
-        part = np.float32((depth - low) / (high - low))
-        cytoplasm, wall = ((1 - part) * a + part * b for a, b in zip(drawn[upper - 1], drawn[upper], strict=True))
+        cytoplasm, wall = at_depth(cytoplasms, depth), at_depth(walls, depth)
         layers[index] = cytoplasm * texture.at(index)
         layers[index] += np.float32(wall_brightness) * wall
         layers[index] += faint[index % len(faint)]
-    layers += _puncta(shape, pixel_um, rng, cytoplasm)
+    _add_puncta(layers, pixel_um, rng, cytoplasm)
     layers *= np.float32(stain * _ELECTRONS)
     return Specimen(layers, SECTION_DEPTHS_UM, background)
 
@@ -170,9 +165,9 @@ class _Filaments:
             np.float32(math.cos(angle)) * noise[low] + np.float32(math.sin(angle)) * noise[low + 1]
             for noise in (self._coarse, self._fine)
         )
-        texture = threads(coarse, 0.22)
+        texture = level_lines(coarse, 0.22)
         texture *= np.float32(2.6)
-        texture += np.float32(1.3) * threads(fine, 0.26)
+        texture += np.float32(1.3) * level_lines(fine, 0.26)
         texture += np.float32(0.15)
         texture *= self._density
         return texture
@@ -184,18 +179,18 @@ def _stroma(shape, pixel_um, rng):
     return np.stack(
         [
             0.3
-            + 2.0 * threads(ring_noise(shape, 3.5 / pixel_um, rng, stretch=6.0, angle=angle), 0.35)
+            + 2.0 * level_lines(ring_noise(shape, 3.5 / pixel_um, rng, stretch=6.0, angle=angle), 0.35)
             + 0.6 * np.maximum(smooth_noise(shape, 5.0 / pixel_um, rng), 0)
             for angle in rng.normal(angle, 0.35, 2)
         ]
     )
 
 
-def _puncta(shape, pixel_um, rng, cytoplasm):
-    """Draw small bright grains, most of them in the cytoplasm."""
-    area_um2 = shape[0] * shape[1] * pixel_um**2
-    count = rng.poisson(0.12 * area_um2)
-    y, x = rng.uniform(0, shape[0], count), rng.uniform(0, shape[1], count)
+def _add_puncta(layers, pixel_um, rng, cytoplasm):
+    """Add small bright grains, most of them in the cytoplasm."""
+    height, width = cytoplasm.shape
+    count = rng.poisson(0.12 * height * width * pixel_um**2)
+    y, x = rng.uniform(0, height, count), rng.uniform(0, width, count)
     here = cytoplasm[y.astype(int), x.astype(int)]
-    weight = rng.lognormal(0, 0.7, count) * (0.15 + here) * (0.30 / pixel_um) ** 2 * 7.0
-    return splat(shape, SECTION_DEPTHS_UM, y, x, rng.uniform(-2.2, 2.2, count), weight)
+    weight = rng.lognormal(0, 0.7, count) * (0.15 + here) * 7.0 * (0.30 / pixel_um) ** 2
+    add_points(layers, SECTION_DEPTHS_UM, y, x, rng.uniform(-2.2, 2.2, count), weight)

@@ -12,6 +12,10 @@ SECTION_DEPTHS_UM = np.linspace(-SECTION_UM / 2, SECTION_UM / 2, 9)
 MOUNTING_INDEX = 1.495
 
 
+# Cells are drawn at these depths and blended between them: walls lean by less than a pixel per layer.
+CELL_DEPTHS_UM = (-2.0, 0.0, 2.0)
+
+
 @dataclass(frozen=True)
 class Specimen:
     """Layers of light sources at known depths.
@@ -29,3 +33,11 @@ class Specimen:
     layers: np.ndarray
     depths_um: np.ndarray
     background: float
+
+
+def at_depth(drawn, depth_um):
+    """Blend what was drawn at `CELL_DEPTHS_UM`, a list of (Y, X) ndarray, linearly for a depth between."""
+    place = float(np.interp(depth_um, CELL_DEPTHS_UM, range(len(CELL_DEPTHS_UM))))
+    lower = min(int(place), len(CELL_DEPTHS_UM) - 2)
+    part = np.float32(place - lower)
+    return (1 - part) * drawn[lower] + part * drawn[lower + 1]

@@ -1,4 +1,4 @@
-"""Building stones of tissue: noise of a given scale, threads along its level lines, splatted points, cells."""
+"""Building stones of tissue: noise of a given scale, threads along its level lines, points, cells."""
 
 import math
 
@@ -58,43 +58,40 @@ def _filtered(shape, rng, window, highest, stretch, angle):
     return scipy.fft.irfft2(spectrum, s=shape, overwrite_x=True)
 
 
-def threads(noise, width):
-    """Turn noise of standard deviation 1 into threads along its zero lines; ``width`` in deviations."""
+def level_lines(noise, width):
+    """Turn noise of standard deviation 1 into bright lines along its zero lines; ``width`` in deviations."""
     return np.exp(-np.square(noise * np.float32(1 / width)))
 
 
-def splat(shape, depths_um, y_px, x_px, depth_um, weight):
-    """Put points into layers, each spread over the two nearest layers and the four nearest pixels.
+def add_points(layers, depths_um, y_px, x_px, depth_um, weight):
+    """Add points to layers, each spread over the two nearest layers and the four nearest pixels.
 
     Parameters
     ----------
-    shape : tuple of int
-        (Y, X); points beyond an edge come in at the opposite one.
+    layers : (L, Y, X) ndarray of float32
+        Changed in place; points beyond an edge come in at the opposite one.
     depths_um : (L,) ndarray of float
         Evenly spaced.
     y_px, x_px, depth_um, weight : (N,) ndarray of float
-        Points beyond the first or the last layer fade out within one spacing.
-
-    Returns
-    -------
-    (L, Y, X) ndarray of float32
+        Points above the first or below the last layer fade out within one spacing.
     """
-    height, width = shape
-    place = ((np.asarray(depth_um) - depths_um[0]) / (depths_um[1] - depths_um[0])).astype(np.float32)
-    inside = (place > -1) & (place < len(depths_um))
-    y_px, x_px, place = (v[inside].astype(np.float32) for v in (y_px, x_px, place))
-    weight = np.broadcast_to(np.float32(weight), inside.shape)[inside]
+    count, height, width = layers.shape
+    place = ((depth_um - depths_um[0]) / (depths_um[1] - depths_um[0])).astype(np.float32)
+    inside = (place > -1) & (place < count)
+    place, y_px, x_px, weight = (v[inside].astype(np.float32) for v in (place, y_px, x_px, weight))
     floors = [np.floor(v) for v in (place, y_px, x_px)]
     part = [v - floor for v, floor in zip((place, y_px, x_px), floors, strict=True)]
     layer, row, column = (floor.astype(np.int64) for floor in floors)
-    total = np.zeros((len(depths_um) + 2) * height * width, np.float32)
+    flat = layers.reshape(-1)
     for dz in (0, 1):
+        depth_share = weight * np.abs(1 - dz - part[0])
+        depth_share[(layer + dz < 0) | (layer + dz >= count)] = 0
+        plane = np.clip(layer + dz, 0, count - 1) * height
         for dy in (0, 1):
+            line = (plane + (row + dy) % height) * width
+            line_share = depth_share * np.abs(1 - dy - part[1])
             for dx in (0, 1):
-                share = weight * np.abs(1 - dz - part[0]) * np.abs(1 - dy - part[1]) * np.abs(1 - dx - part[2])
-                index = ((layer + 1 + dz) * height + (row + dy) % height) * width + (column + dx) % width
-                np.add.at(total, index, share)
-    return total.reshape(-1, height, width)[1:-1]
+                np.add.at(flat, line + (column + dx) % width, line_share * np.abs(1 - dx - part[2]))
 
 
 def scattered_seeds(shape, spacing_px, rng, jitter=0.38):
