@@ -1,10 +1,10 @@
 """Generator and discriminator as they train against each other: one compiled step per batch."""
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from deepr.networks import losses
+from deepr.networks.adam import Adam
 from deepr.networks.discriminator import build_discriminator
 from deepr.networks.generator import build_generator
 
@@ -31,12 +31,8 @@ class Adversaries:
         self.discriminator = build_discriminator(
             plan["discriminator_channels"], image_channels, seed=seeds["discriminator"]
         )
-        self._optimizers = {
-            model.name: keras.optimizers.Adam(plan[f"{model.name}_learning_rate"])
-            for model in (self.generator, self.discriminator)
-        }
-        for model in (self.generator, self.discriminator):
-            self._optimizers[model.name].build(model.trainable_variables)
+        self._optimizers = {model.name: Adam(_weights(model)) for model in (self.generator, self.discriminator)}
+        self.set_learning_rates(1.0)
         # XLA's convolutions on a CPU take three times as long as the plain graph's.
         self._step = tf.function(self._update_both, jit_compile=False)
         self._measure = tf.function(self._validation_losses, jit_compile=False)
@@ -115,9 +111,7 @@ class Adversaries:
                         for _ in range(self._plan["discriminator_updates_per_batch"]):
                             judged = self._update_discriminator(outputs, truths)
                 judgement = self.discriminator(outputs) if weights["adversarial"] else None
-                parts = losses.generator_loss(
-                    truths, outputs, judgement, weights, self._plan["berhu_threshold"]
-                )
+                parts = losses.generator_loss(truths, outputs, judgement, weights, self._plan["berhu_threshold"])
             self._apply(self.generator, tape, parts["total"])
             generated.append(parts)
         names = {"total": "generator_loss", "ms_ssim": "ms_ssim_loss"}
@@ -134,8 +128,7 @@ class Adversaries:
         return {"discriminator_loss": parts.pop("total"), **parts}
 
     def _apply(self, model, tape, loss):
-        gradients = tape.gradient(loss, _weights(model))
-        self._optimizers[model.name].apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        self._optimizers[model.name].apply(tape.gradient(loss, _weights(model)))
 
     def _validation_losses(self, inputs, truths):
         outputs = self.generator(inputs, training=False)

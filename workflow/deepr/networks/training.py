@@ -180,6 +180,9 @@ def fix_threads(threads):
             f"process; train in a process of its own"
         ) from error
     tf.config.experimental.enable_op_determinism()
+    # This stage of TensorFlow's graph optimiser cannot cope with the discriminator's gradients and would
+    # say so at every start; the step is no slower without it.
+    tf.config.optimizer.set_experimental_options({"remapping": False})
 
 
 def pilot_weights(history):
