@@ -26,9 +26,7 @@ def main():
     programs = {
         "pystackreg": align_with_pystackreg,
         "align_stack, 1 process": lambda stack: align_stack(stack)[0],
-        f"align_stack, {arguments.threads} processes": lambda stack: align_stack(
-            stack, threads=arguments.threads
-        )[0],
+        f"align_stack, {arguments.threads} processes": lambda stack: align_stack(stack, threads=arguments.threads)[0],
     }
     seconds = {name: [] for name in programs}
     results = {}

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from deepr.edof.wavelets import detail_bands
+
 _CHECKED_LEVELS = 3
 _WINDOW = 5
 
@@ -23,7 +25,7 @@ def check_subbands(chosen, energy, scales):
     Two of three bands decide; of three different planes the one with the strictly largest energy.
     """
     for level in range(1, min(_CHECKED_LEVELS, scales) + 1):
-        bands = _bands(chosen.shape, level)
+        bands = detail_bands(chosen.shape, level)
         a, b, c = (chosen[band] for band in bands)
         energy_a, energy_b, energy_c = (energy[band] for band in bands)
         agreed = np.where((a == b) | (a == c), a, b)
@@ -41,16 +43,8 @@ def check_subbands(chosen, energy, scales):
 def check_majority(chosen, scales):
     """Replace planes by those of more than half of their 5 x 5 window, in place; as `check_subbands`."""
     for level in range(1, min(_CHECKED_LEVELS, scales) + 1):
-        for band in _bands(chosen.shape, level):
+        for band in detail_bands(chosen.shape, level):
             chosen[band] = _majority(chosen[band])
-
-
-def _bands(shape, level):
-    """Slices of the three bands of details of a level, from 1: high along y, along x, along both."""
-    rows, columns = (side >> level for side in shape)
-    low_y, high_y = slice(0, rows), slice(rows, 2 * rows)
-    low_x, high_x = slice(0, columns), slice(columns, 2 * columns)
-    return (high_y, low_x), (low_y, high_x), (high_y, high_x)
 
 
 def _majority(planes):

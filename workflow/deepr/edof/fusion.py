@@ -73,9 +73,7 @@ def extended_depth_of_field(
     """
     _refuse_bad_stack(stack, reassign)
     with ThreadPoolExecutor(threads) as pool:
-        coefficients, _ = fuse_coefficients(
-            stack, filter_length, subband_check, majority_check, threads, scales, pool
-        )
+        coefficients, _ = fuse_coefficients(stack, filter_length, subband_check, majority_check, threads, scales, pool)
         fused = synthesise(coefficients, filter_length, scales)
         shape = stack.shape[1:3]
         fused = fused[centre(shape, fused.shape)].astype(np.float32)

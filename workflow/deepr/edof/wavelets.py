@@ -33,6 +33,7 @@ _HALF_FILTERS = {
     ),
 }  # fmt: skip
 FILTER_LENGTHS = tuple(_HALF_FILTERS)
+_BLOCK_PIXELS = 2**15
 
 
 def analyse(plane, filter_length=14, scales=None):
@@ -82,43 +83,57 @@ class Analyser:
     """
 
     def __init__(self, shape, filter_length, scales):
-        self.shape = shape
         self.filter_length = filter_length
         self.scales = scales
         self.spectrum = np.empty(shape, np.complex128)
-        self.halves = np.empty(shape[0] * shape[1], np.complex128)
-        self.product = np.empty(shape[0] * shape[1] // 2, np.complex128)
 
     def analyse(self, plane, out):
         """Write the pyramid of a plane, centred in zeros if it is smaller than the shape, to ``out``."""
-        self.spectrum[:] = 0
-        self.spectrum[centre(plane.shape, self.shape)] = plane
+        if plane.shape != self.spectrum.shape:
+            self.spectrum[:] = 0
+        self.spectrum[centre(plane.shape, self.spectrum.shape)] = plane
         low = scipy.fft.fft2(self.spectrum, overwrite_x=True)
-        for _ in range(self.scales):
+        for level in range(1, self.scales + 1):
+            _split(low, self.filter_length)
+            for band in detail_bands(out.shape, level):
+                out[band] = scipy.fft.ifft2(low[band], overwrite_x=True)
             rows, columns = (side // 2 for side in low.shape)
-            low_x, high_x = self.halves[: low.size].reshape(2, 2 * rows, columns)
-            self._halve(low, 1, low_x, high_x)
-            # The halves stand elsewhere, so the quarters can take the place of the whole.
-            low, high_y, high_x_low_y, diagonal = low.reshape(4, rows, columns)
-            self._halve(low_x, 0, low, high_y)
-            self._halve(high_x, 0, high_x_low_y, diagonal)
-            out[rows : 2 * rows, :columns] = scipy.fft.ifft2(high_y, overwrite_x=True)
-            out[:rows, columns : 2 * columns] = scipy.fft.ifft2(high_x_low_y, overwrite_x=True)
-            out[rows : 2 * rows, columns : 2 * columns] = scipy.fft.ifft2(diagonal, overwrite_x=True)
+            low = low[:rows, :columns]
         out[:rows, :columns] = scipy.fft.ifft2(low, overwrite_x=True)
         return out
 
-    def _halve(self, spectrum, axis, low, high):
-        """Filter a spectrum low-pass and high-pass along an axis and drop every other sample of both."""
-        near, far = np.split(spectrum, 2, axis=axis)
-        product = self.product[: near.size].reshape(near.shape)
-        for band, response in zip(
-            (low, high), _responses(self.filter_length, axis, spectrum.shape[axis]), strict=True
-        ):
-            response_near, response_far = np.split(response, 2, axis=axis)
-            np.multiply(near, response_near, out=band)
-            np.multiply(far, response_far, out=product)
-            band += product
+
+def detail_bands(shape, level):
+    """Return the slices of a level's details, from 1: high-pass along y, along x, along both."""
+    rows, columns = (side >> level for side in shape)
+    low_y, high_y = slice(0, rows), slice(rows, 2 * rows)
+    low_x, high_x = slice(0, columns), slice(columns, 2 * columns)
+    return (high_y, low_x), (low_y, high_x), (high_y, high_x)
+
+
+def _split(spectrum, filter_length):
+    """Replace a spectrum, in place, by those of its four bands, in the layout of a pyramid."""
+    rows, columns = (side // 2 for side in spectrum.shape)
+    responses_x = _responses(filter_length, 2 * columns)
+    responses_y = _responses(filter_length, 2 * rows)[:, :, :, np.newaxis]
+    step = max(1, _BLOCK_PIXELS // columns)
+    for first in range(0, rows, step):
+        # Rows that are aliases of each other, few enough for a core's cache, along x and then along y.
+        block = slice(first, min(first + step, rows))
+        near, far = spectrum[:rows][block], spectrum[rows:][block]
+        halves_near, halves_far = (
+            [_fold(part[:, :columns], part[:, columns:], response) for response in responses_x] for part in (near, far)
+        )
+        for i, half_x in enumerate((slice(0, columns), slice(columns, 2 * columns))):
+            for part, response in zip((near, far), responses_y[:, :, block], strict=True):
+                part[:, half_x] = _fold(halves_near[i], halves_far[i], response)
+
+
+def _fold(near, far, response):
+    """Filter both halves of a spectrum and add them: the aliases of dropping every other sample."""
+    band = near * response[0]
+    band += far * response[1]
+    return band
 
 
 def synthesise(pyramid, filter_length=14, scales=None):
@@ -145,35 +160,27 @@ def synthesise(pyramid, filter_length=14, scales=None):
     scales = checked_scales(pyramid.shape, filter_length, scales)
     rows, columns = (side >> scales for side in pyramid.shape)
     low = scipy.fft.fft2(pyramid[:rows, :columns])
-    while low.shape != pyramid.shape:
-        rows, columns = low.shape
-        high_y = scipy.fft.fft2(pyramid[rows : 2 * rows, :columns])
-        high_x = scipy.fft.fft2(pyramid[:rows, columns : 2 * columns])
-        diagonal = scipy.fft.fft2(pyramid[rows : 2 * rows, columns : 2 * columns])
-        low_x = _double(low, high_y, 0, filter_length)
-        high_x = _double(high_x, diagonal, 0, filter_length)
-        low = _double(low_x, high_x, 1, filter_length)
+    for level in range(scales, 0, -1):
+        high_y, high_x, diagonal = (scipy.fft.fft2(pyramid[band]) for band in detail_bands(pyramid.shape, level))
+        low_x = _join(low, high_y, 0, filter_length)
+        high_x = _join(high_x, diagonal, 0, filter_length)
+        low = _join(low_x, high_x, 1, filter_length)
     return scipy.fft.ifft2(low).real
 
 
-def _double(low, high, axis, filter_length):
-    """Undo the halving of a spectrum: the filters are orthonormal, so their conjugates invert them."""
-    low_response, high_response = _responses(filter_length, axis, 2 * low.shape[axis])
-    halves = []
-    for response, other in zip(
-        *(np.split(2 * r.conj(), 2, axis=axis) for r in (low_response, high_response)), strict=True
-    ):
-        half = low * response
-        half += high * other
-        halves.append(half)
-    return np.concatenate(halves, axis=axis)
+def _join(low, high, axis, filter_length):
+    """Undo the split along an axis: the filters are orthonormal, so their conjugates invert them."""
+    # Twice, as the responses hold the 1/2 of the fold.
+    responses = 2 * _responses(filter_length, 2 * low.shape[axis]).conj()
+    if axis == 0:
+        responses = responses[..., np.newaxis]
+    return np.concatenate([_fold(low, high, responses[:, half]) for half in range(2)], axis=axis)
 
 
 def centre(shape, inside):
     """Return the slices that a plane of a shape takes in the middle of a larger one."""
     return tuple(
-        slice((large - side) // 2, (large - side) // 2 + side)
-        for side, large in zip(shape, inside, strict=True)
+        slice((large - side) // 2, (large - side) // 2 + side) for side, large in zip(shape, inside, strict=True)
     )
 
 
@@ -192,12 +199,11 @@ def checked_scales(shape, filter_length, scales):
 
 
 @cache
-def _responses(filter_length, axis, n):
-    """Responses of low-pass and high-pass filter along an axis of n, times the 1/2 of folding aliases."""
+def _responses(filter_length, n):
+    """Responses [low-pass, high-pass][near, far half of n frequencies], times the 1/2 of folding."""
     real, imaginary = (np.array(half + half[::-1]) for half in _HALF_FILTERS[filter_length])
     taps = np.arange(filter_length)
     low_pass = real + 1j * imaginary
     high_pass = np.where(taps % 2, -1, 1) * low_pass.conj()
-    turns = np.outer(np.arange(n), taps - filter_length // 2) / n
-    waves = np.exp(2j * np.pi * turns)
-    return [np.expand_dims(0.5 * waves @ taps, 1 - axis) for taps in (low_pass, high_pass)]
+    waves = np.exp(2j * np.pi * np.outer(np.arange(n), taps - filter_length // 2) / n)
+    return 0.5 * np.stack([waves @ low_pass, waves @ high_pass]).reshape(2, 2, n // 2)
