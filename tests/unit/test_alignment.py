@@ -108,6 +108,19 @@ def test_known_drift_is_recovered(texture, drift, anchor):
     assert distance.max() < 0.1
 
 
+def test_a_turn_beyond_the_limit_is_no_movement(drift, caplog):
+    """A plane turned by 3 degrees is left to its neighbour's matrix, and named; others are aligned as ever."""
+    turned = drift.copy()
+    turned[4] = rigid(3, 0, 0, 47.5) @ drift[3]
+    stack = texture_stack(np.random.default_rng(8), turned, 96).astype(np.float32)
+    free = align_stack(stack, anchor=2)[1]
+    limited = align_stack(stack, anchor=2, max_rotation_deg=2)[1]
+    np.testing.assert_array_equal(limited[:4], free[:4])
+    np.testing.assert_array_equal(limited[4], limited[3])
+    assert np.rad2deg(np.arcsin(free[4, 1, 0] - free[3, 1, 0])) == pytest.approx(3, abs=0.1)
+    assert "plane 4" in caplog.text
+
+
 def test_memory_map_is_aligned(texture, tmp_path):
     """A stack may stay on disk, read-only, with processes reading it."""
     np.save(tmp_path / "stack.npy", (texture[:3] * 255).astype(np.uint8))

@@ -1,5 +1,6 @@
 """Rigid-body alignment of a z-stack, plane to neighbouring plane, equal to the ImageJ plugin StackReg."""
 
+import logging
 import multiprocessing
 import sys
 from concurrent.futures import ProcessPoolExecutor
@@ -9,6 +10,8 @@ from functools import partial
 import numpy as np
 from pystackreg import StackReg
 
+log = logging.getLogger(__name__)
+
 # The coarsest of TurboReg's images would have fewer than 12 pixels.
 _SMALLEST_SIDE = 24
 
@@ -16,7 +19,7 @@ _SMALLEST_SIDE = 24
 _MARGIN_PX = 1e-6
 
 
-def align_stack(stack, anchor=0, threads=1):
+def align_stack(stack, anchor=0, threads=1, max_rotation_deg=None):
     """Align the planes of a z-stack by rotation and translation.
 
     Parameters
@@ -27,6 +30,10 @@ def align_stack(stack, anchor=0, threads=1):
         Plane that stays as it is. The other planes follow outward from it.
     threads : int
         Processes that work on planes side by side; the result does not depend on their number.
+    max_rotation_deg : float, optional
+        A registration of neighbouring planes that turns by more is taken for a failure, as TurboReg's local
+        search can have on a blurred or nearly empty plane, and replaced by no movement; a warning names the
+        plane. By default every registration is taken as it is, as StackReg does.
 
     Returns
     -------
@@ -68,6 +75,10 @@ def align_stack(stack, anchor=0, threads=1):
     with _workers(min(threads, len(planes)), stack) as run:
         registered = run(partial(_register, colour_weights=colour_weights), planes, neighbours)
         for z, neighbour, matrix in zip(planes, neighbours, registered, strict=True):
+            turn_deg = abs(np.rad2deg(np.arctan2(matrix[1, 0], matrix[0, 0])))
+            if max_rotation_deg is not None and turn_deg > max_rotation_deg:
+                log.warning("plane %d: registration turns it by %.2f degrees, taken for a failure", z, turn_deg)
+                matrix = np.eye(3)
             matrices[z] = matrix @ matrices[neighbour]
         for z, plane in zip(planes, run(_transform, planes, matrices[planes]), strict=True):
             aligned[z] = plane

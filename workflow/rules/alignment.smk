@@ -20,6 +20,7 @@ rule align_slide:
     params:
         code=source_hash("deepr.alignment", "deepr.focus", "deepr.slides"),
         anchor=config["alignment"]["anchor"],
+        max_rotation_deg=config["alignment"]["max_rotation_deg"],
         patch_px=lambda wildcards: config["datasets"][wildcards.dataset]["patch_px"],
     message:
         "Align the planes of every z-stack of {wildcards.dataset} slide {wildcards.slide}."

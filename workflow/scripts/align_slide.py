@@ -8,7 +8,7 @@ from deepr.slides import SlideWriter, open_slide
 from deepr.tables import write_table
 
 
-def align_slide(stacks_path, aligned_path, transforms_path, anchor, patch_px, threads):
+def align_slide(stacks_path, aligned_path, transforms_path, anchor, max_rotation_deg, patch_px, threads):
     """Align every field of a slide, crop it to whole patches, and keep the transforms in a sheet."""
     rows = []
     with (
@@ -25,7 +25,7 @@ def align_slide(stacks_path, aligned_path, transforms_path, anchor, patch_px, th
         for field in progress(slide.fields, desc="fields"):
             stack, z_um = slide.stack(field), slide.z_um(field)
             anchor_plane = sharpest_plane(stack) if anchor == "focus" else 0
-            aligned, matrices = align_stack(stack, anchor=anchor_plane, threads=threads)
+            aligned, matrices = align_stack(stack, anchor_plane, threads, max_rotation_deg)
             y, x, height, width = valid_window(stack.shape[1:3], matrices, multiple=patch_px)
             writer.write(field, aligned[:, y : y + height, x : x + width], z_um)
             for plane, matrix in enumerate(matrices):
@@ -52,6 +52,7 @@ if __name__ == "__main__":
             aligned_path=snakemake.output.stacks,
             transforms_path=snakemake.output.transforms,
             anchor=snakemake.params.anchor,
+            max_rotation_deg=snakemake.params.max_rotation_deg,
             patch_px=snakemake.params.patch_px,
             threads=snakemake.threads,
         )
