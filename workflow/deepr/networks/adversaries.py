@@ -79,7 +79,7 @@ class Adversaries:
 
     def variables(self):
         """Give every variable's value: networks and optimisers, in groups of arrays."""
-        return {name: [np.asarray(value) for value in group] for name, group in self._groups().items()}
+        return {name: [variable.numpy() for variable in group] for name, group in self._groups().items()}
 
     def restore(self, arrays):
         """Set every variable to what `variables` gave."""
@@ -88,7 +88,7 @@ class Adversaries:
                 variable.assign(value)
 
     def _groups(self):
-        groups = {model.name: model.variables for model in (self.generator, self.discriminator)}
+        groups = {model.name: _weights(model) for model in (self.generator, self.discriminator)}
         for name, optimizer in self._optimizers.items():
             groups[f"{name}_optimizer"] = optimizer.variables
         return groups

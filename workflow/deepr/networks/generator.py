@@ -54,7 +54,7 @@ def build_generator(base_channels, image_channels=1, output_channels=None, seed=
     Raises
     ------
     ValueError
-        If `base_channels` is not a positive even number.
+        If `base_channels` is not even or less than `image_channels`.
 
     Notes
     -----
@@ -64,8 +64,10 @@ def build_generator(base_channels, image_channels=1, output_channels=None, seed=
     the run times that its paper states. Kernels start from a truncated normal distribution (Glorot),
     as the paper says; biases from 0.1, as in Deep-Z.
     """
-    if base_channels < 2 or base_channels % 2:
-        raise ValueError(f"base_channels must be a positive even number, not {base_channels}")
+    if base_channels < max(2, image_channels) or base_channels % 2:
+        raise ValueError(
+            f"base_channels must be even and at least the {image_channels} of the image, not {base_channels}"
+        )
     if output_channels is None:
         output_channels = image_channels
     seeds = initial_seeds(seed)
