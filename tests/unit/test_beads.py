@@ -91,31 +91,39 @@ def test_standard_error_is_the_spread():
 
 
 def test_same_optimum_as_scipy():
-    """Over 300 regions of sharp, wide and ring-shaped beads the widths are those of least_squares."""
-    z_um = np.linspace(-3, 2, 30)
+    """From the same start, widths of 200 sharp, wide and ringed beads are those of least_squares."""
+    z_um = np.linspace(-3, 2, 40)
     psf = pupil_psf(OBJECTIVES["40x/0.95"], 0.604, z_um, 30, cover_glass_um=160.0)
     rng = np.random.default_rng(5)
-    regions = rng.poisson(2000 * np.tile(psf / psf.max(), (10, 1, 1)) + 15).astype(float)
-    fit = fit_gaussians(regions, STARTS[:1], *BOUNDS)
+    regions = rng.poisson(2000 * np.tile(psf / psf.max(), (5, 1, 1)) + 15).astype(float)
+    fit = fit_gaussians(regions, STARTS[1:], *BOUNDS)
     position = np.arange(30) - 14.5
 
+    def profiles(values):
+        u, v = (position - values[1]) / values[3], (position - values[2]) / values[4]
+        return u, v[:, None], np.outer(np.exp(-0.5 * v**2), np.exp(-0.5 * u**2))
+
     def residual(values, region):
-        x, y = (position - values[1]) / values[3], (position - values[2]) / values[4]
-        return (values[0] * np.outer(np.exp(-(y**2) / 2), np.exp(-(x**2) / 2)) + values[5] - region).ravel()
+        return (values[0] * profiles(values)[2] + values[5] - region).ravel()
+
+    def jacobian(values, region):
+        u, v, model = profiles(values)
+        model_by_sigma = [values[0] * model / values[3] * u, values[0] * model / values[4] * v]
+        columns = [model, *model_by_sigma, model_by_sigma[0] * u, model_by_sigma[1] * v, np.ones_like(model)]
+        return np.stack(columns, axis=-1).reshape(-1, 6)
 
     bounds = ([0, *BOUNDS[0], -np.inf], [np.inf, *BOUNDS[1], np.inf])
-    compared = 0
-    for region, found, converged in zip(regions, fit.parameters, fit.converged, strict=True):
-        # SciPy descends from close by, which leaves the same minimum and little time.
-        start = np.clip(found * 1.02, np.array(bounds[0]) + 1e-3, np.array(bounds[1]) - 1e-3)
-        theirs = least_squares(
-            residual, start, bounds=bounds, args=(region,), x_scale="jac", ftol=1e-12, xtol=1e-10, gtol=1e-12
-        )
-        if converged and theirs.success:
-            compared += 1
-            np.testing.assert_allclose(found[3:5], theirs.x[3:5], rtol=1e-4)
-            assert np.square(residual(found, region)).sum() <= 2 * theirs.cost * (1 + 1e-8)
-    assert compared >= 295
+    agree = []
+    for region, found in zip(regions, fit.parameters, strict=True):
+        shape = profiles([1, *STARTS[1], 0])[2].ravel()
+        amplitude, offset = np.linalg.lstsq(np.stack([shape, np.ones_like(shape)], axis=1), region.ravel(), rcond=None)[
+            0
+        ]
+        start = [max(amplitude, 1e-3 * np.ptp(region)), *STARTS[1], offset]
+        theirs = least_squares(residual, start, jacobian, bounds, args=(region,), x_scale="jac", ftol=1e-14, xtol=1e-12)
+        agree.append(np.allclose(found[3:5], theirs.x[3:5], rtol=1e-4))
+    assert fit.converged.mean() >= 0.98
+    assert np.array(agree)[fit.converged].all()
 
 
 def test_noise_is_no_peak():
