@@ -170,12 +170,13 @@ def test_a_killed_training_goes_on_to_the_same_result(tmp_path):
 
 def test_a_checkpoint_of_other_settings_is_not_continued(tmp_path, eager, caplog, monkeypatch):
     """It says which setting differs, starts afresh and ends as if there had been no checkpoint."""
+    short = {"iterations": 1, "batches_per_iteration": 1, "generator_updates_per_batch": 1}
     with monkeypatch.context() as patched:
         patched.setattr("deepr.networks.training.shutil.rmtree", lambda folder: None)
-        train(tmp_path / "one", iterations=1, berhu_threshold=0.2)
-    train(tmp_path / "fresh", iterations=1)
+        train(tmp_path / "one", **short, berhu_threshold=0.2)
+    train(tmp_path / "fresh", **short)
     assert (tmp_path / "one" / "checkpoint" / "training" / "state.npz").is_file()
-    train(tmp_path / "one", iterations=1)
+    train(tmp_path / "one", **short)
     assert "settings.berhu_threshold" in caplog.text
     assert_equal_results(tmp_path / "one", tmp_path / "fresh")
 
@@ -231,7 +232,8 @@ def test_adam_is_that_of_keras():
 
 def _train_and_be_killed(folder):
     """Train once undisturbed and once killed again and again, each in a process of its own."""
-    changes = {"pilot_iterations": 3, "checkpoint_interval": 1, "iterations": 5, "batches_per_iteration": 1}
+    changes = {"pilot_iterations": 2, "iterations": 4, "checkpoint_interval": 1, "validation_pairs": 2}
+    changes |= {"batches_per_iteration": 1, "generator_updates_per_batch": 1}
     rng = np.random.default_rng()
     tf.config.run_functions_eagerly(True)
     for name, kills in (("whole", 0), ("killed", 3)):
@@ -246,7 +248,7 @@ def _train_and_be_killed(folder):
                 finally:
                     os._exit(1)
             if kill < kills:
-                wanted = 2 * (kill + 1)
+                wanted = (2, 3, 5)[kill]  # lines: within the pilot, at its end, within the training
                 while sum(path.read_text().count("\n") for path in histories if path.is_file()) < wanted:
                     time.sleep(0.005)
                 time.sleep(rng.uniform(0, 0.2))
