@@ -8,6 +8,7 @@ import numpy as np
 import scipy.fft
 
 from deepr.optics.psf import DESIGN_COVER_GLASS_UM, Pupil
+from deepr.runtime import limit_threads
 
 # Samples of a radial transfer function per period of its fastest ripple, and how much finer the table
 # is from which each pixel of the Fourier plane takes the nearest entry.
@@ -61,7 +62,8 @@ class ImageFormation:
             raise ValueError(f"the frame is {frame_px} px wide; wanted at least 2")
         self.objective = objective
         self.frame_px = frame_px
-        self.pupil = Pupil(objective, emission_um, cover_glass_um, specimen_index, max_defocus_um)
+        with limit_threads(1):
+            self.pupil = Pupil(objective, emission_um, cover_glass_um, specimen_index, max_defocus_um)
         blur_um = max(self.pupil.blur_radius_um(-max_defocus_um), self.pupil.blur_radius_um(max_defocus_um))
         margin = math.ceil(blur_um / objective.pixel_um)
         # An even grid has one row of spatial frequencies that stands for both signs; scipy's fast sizes
@@ -102,7 +104,10 @@ class ImageFormation:
             On a coarse line of frequencies; `image` makes it fine by cubic interpolation.
         """
         z, depth = np.meshgrid(np.atleast_1d(z_um), depths_um, indexing="ij")
-        return self._lines(z.ravel(), depth.ravel()).reshape(*z.shape, -1)
+        # One BLAS thread: the same sums on every machine, and small products beside other jobs of the
+        # workflow would otherwise wait for one another.
+        with limit_threads(1):
+            return self._lines(z.ravel(), depth.ravel()).reshape(*z.shape, -1)
 
     def spectra(self, layers):
         """Transform the layers of a specimen, (L, N, N) float32, to (L, N, N // 2 + 1) complex64."""

@@ -199,7 +199,7 @@ class Microscope:
             Counts.
         """
         z_um = _positions(z_um)
-        planes = self._planes(z_um, moves, lambda _, image: self._camera.counts(image + self._background))
+        planes = self._planes(z_um, moves, lambda _, image: self._camera.counts(self._electrons(image)))
         frame = self._formation.frame_px
         return np.stack(list(planes)) if z_um.size else np.empty((0, frame, frame), np.float32)
 
@@ -211,10 +211,13 @@ class Microscope:
         self.exposures += z_um.size
 
         def develop(plane, image):
-            image += self._background
-            return self._camera.expose(image, np.random.default_rng(seeds[plane]))
+            return self._camera.expose(self._electrons(image), np.random.default_rng(seeds[plane]))
 
         return self._planes(z_um, moves, develop)
+
+    def _electrons(self, image):
+        # Where the pixels are coarser than the optics, a shift by Fourier phases rings below 0.
+        return np.maximum(image, 0) + self._background
 
     def _planes(self, z_um, moves, finish):
         return self._formation.planes(

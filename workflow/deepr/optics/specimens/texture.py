@@ -55,6 +55,8 @@ def _filtered(shape, rng, window, highest, stretch, angle):
     spectrum[0, 0] = 0
     power = (np.abs(spectrum[:, 0]) ** 2).sum() + 2 * (np.abs(spectrum[:, 1:]) ** 2).sum()
     spectrum *= np.float32(height * width / math.sqrt(power))
+    # Of the column of frequency 0, which is its own mirror image, the transform keeps the real part.
+    spectrum[:, 0] *= np.float32(math.sqrt(2))
     return scipy.fft.irfft2(spectrum, s=shape, overwrite_x=True)
 
 
