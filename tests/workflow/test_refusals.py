@@ -128,7 +128,7 @@ def test_a_mistake_is_named_before_any_job(snakemake, own, mistake):
 
 @pytest.mark.parametrize(
     ("value", "sentence"),
-    [(np.nan, "not finite"), (np.inf, "not finite"), (7.0, "constant")],
+    [(np.nan, "NaN or infinite"), (np.inf, "NaN or infinite"), (7.0, "constant")],
 )
 def test_pixels_that_cannot_be_used_stop_the_import(snakemake, own, value, sentence):
     """NaN, infinity and a constant image are found when the slide is read, the first of all jobs."""
@@ -142,4 +142,4 @@ def test_pixels_that_cannot_be_used_stop_the_import(snakemake, own, value, sente
     assert len(told) == 1, output
     assert "b.tif" in told[0]
     assert sentence in told[0]
-    assert not list(own["folder"].glob("results/**/*.ome.tif"))
+    assert not list(own["folder"].glob("results/**/*s1.ome.tif"))
