@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from deepr.networks.generator import build_generator
-from deepr.networks.inference import load_generator, refocus, refocus_normalised
+from deepr.networks.inference import load_generator, refocus, refocus_normalised, refocus_stack
 from deepr.tables import InputError
 from scipy.ndimage import gaussian_filter
 
@@ -47,6 +47,14 @@ def test_tiles_join_without_a_seam(generator):
     tiled = refocus(image, generator, max_pixels=800 * 800)
     difference = np.abs(tiled - whole)[128:-128, 128:-128]
     assert 0 < difference.max() < 1e-3 * np.ptp(whole)
+
+
+def test_a_stack_is_refocused_plane_by_plane(generator):
+    """Together or one by one, each plane is normalised and refocused by itself."""
+    stack = np.stack([blobs((40, 64), seed) * (seed + 1) for seed in range(11)])
+    expected = np.stack([refocus(plane, generator) for plane in stack])
+    difference = np.abs(refocus_stack(stack, generator) - expected).max(axis=(1, 2))
+    assert np.all(difference < 1e-5 * np.ptp(expected, axis=(1, 2)))
 
 
 def test_colour_comes_out_in_colour():
