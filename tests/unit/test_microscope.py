@@ -102,14 +102,14 @@ def test_drift_and_rotation_move_points_as_said(dry_40x):
 
 
 def test_tilted_rows_are_the_rows_of_their_defocus(dry_20x):
-    """Under a tilt, row y shows what the flat section shows at z - y pixel sin(tilt), to 1 % of the peak."""
+    """Under a tilt, row y shows what the flat section shows at z - y pixel sin(tilt), to 0.3 % of the peak."""
     section = _blobs(dry_20x)
     tilt = 8.0
     tilted = _images(dry_20x, section.layers, [0.5], section.depths_um, tilt_deg=tilt)[0]
     for row in (0, 20, 63):
         z_um = 0.5 - (row - 31.5) * 0.645 * np.sin(np.radians(tilt))
         flat = _images(dry_20x, section.layers, [z_um], section.depths_um)[0]
-        np.testing.assert_allclose(tilted[row], flat[row], atol=0.01 * flat.max())
+        np.testing.assert_allclose(tilted[row], flat[row], atol=0.003 * flat.max())
 
 
 def test_drift_is_zero_at_the_reference_plane_and_grows_with_distance():

@@ -50,9 +50,9 @@ class Pupil:
         Refractive index of the medium in which a depth is counted.
     max_defocus_um : float
         Largest absolute value of z (and of the apparent depth) that the quadrature shall resolve.
-    radius_um : float
-        Radius that the quadrature shall reach at least; by default the blur at `max_defocus_um` and a
-        tail beyond it that leaves out less than 0.5 % of the light.
+    radius_um : float, optional
+        Radius that the quadrature shall reach; by default the blur at `max_defocus_um` and a tail
+        beyond it that leaves out less than 0.5 % of the light, as transfer functions need it.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ class Pupil:
         cover_glass_um=DESIGN_COVER_GLASS_UM,
         specimen_index=1.0,
         max_defocus_um=15.0,
-        radius_um=0.0,
+        radius_um=None,
     ):
         aperture = objective.numerical_aperture
         for name, value in (("emission_um", emission_um), ("max_defocus_um", max_defocus_um)):
@@ -97,8 +97,10 @@ class Pupil:
         reach = max_defocus_um + 3 * abs(self._mismatch_um)
         self._place_nodes(cycles=reach / emission_um)
         self.best_focus_um = self._find_best_focus()
-        blur_um = max(self.blur_radius_um(-max_defocus_um), self.blur_radius_um(max_defocus_um))
-        self.radius_um = max(radius_um, blur_um + _TAIL * emission_um / aperture)
+        if radius_um is None:
+            blur_um = max(self.blur_radius_um(-max_defocus_um), self.blur_radius_um(max_defocus_um))
+            radius_um = blur_um + _TAIL * emission_um / aperture
+        self.radius_um = radius_um
         self._place_nodes(cycles=(self.radius_um * aperture + reach) / emission_um)
 
     def blur_radius_um(self, z_um, depth_um=0.0):
