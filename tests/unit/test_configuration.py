@@ -132,6 +132,12 @@ def test_defaults_are_not_shared(config):
 
 def test_planes_include_both_ends():
     """-10 to 10 um in steps of 0.2 um are the paper's 101 planes."""
-    z_um = planes_um({"start": -10, "stop": 10, "step": 0.2})
+    z_um = planes_um({"start": -10, "stop": 10, "step": 0.2, "fine_within": 0})
     assert (len(z_um), z_um[0], z_um[50], z_um[-1]) == (101, -10, 0, 10)
     np.testing.assert_allclose(np.diff(z_um), 0.2, atol=1e-9)
+
+
+def test_planes_can_be_finer_near_focus():
+    """Whole micrometres far out, halves within 2 um, no plane twice."""
+    z_um = planes_um({"start": -4, "stop": 4, "step": 1, "fine_within": 2, "fine_step": 0.5})
+    assert z_um.tolist() == [-4, -3, -2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2, 3, 4]

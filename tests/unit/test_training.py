@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
-from deepr.networks.adam import Adam
 from deepr.networks.inference import load_generator, refocus_normalised
 from deepr.networks.pairs import PairSampler
 from deepr.networks.training import fix_threads, learning_rate_factor, pilot_weights, train_network
@@ -211,23 +210,6 @@ def test_the_cosine_falls_from_one_to_almost_nothing():
     assert learning_rate_factor("constant", 99, 100) == 1
     with pytest.raises(ValueError, match="learning_rate_schedule"):
         learning_rate_factor("step", 0, 100)
-
-
-def test_adam_is_that_of_keras():
-    """Fifty updates of the fused operation and of Keras' optimiser end at the same weights."""
-    import keras
-
-    rng = np.random.default_rng(0)
-    start = rng.standard_normal((5, 7)).astype(np.float32)
-    ours, theirs = tf.Variable(start), keras.Variable(start)
-    fused, original = Adam([ours]), keras.optimizers.Adam(5e-4)
-    fused.learning_rate.assign(5e-4)
-    for _ in range(50):
-        gradient = tf.constant(0.01 * rng.standard_normal((5, 7)).astype(np.float32))
-        fused.apply([gradient])
-        original.apply_gradients([(gradient, theirs)])
-    assert np.abs(ours.numpy() - start).max() > 1e-3
-    assert ours.numpy() == pytest.approx(np.asarray(theirs), abs=1e-6)
 
 
 def _train_and_be_killed(folder):

@@ -48,15 +48,24 @@ def planes_um(z_um):
     Parameters
     ----------
     z_um : dict
-        ``start``, ``stop`` and ``step`` in um, both ends included.
+        ``start``, ``stop`` and ``step`` in um, both ends included; where ``fine_within`` is not 0, the planes
+        at most so far from 0 are ``fine_step`` apart.
 
     Returns
     -------
     (Z,) ndarray of float
         Heights in um, rounded to a nanometre so that equal planes are equal numbers.
     """
-    count = round((z_um["stop"] - z_um["start"]) / z_um["step"])
-    return np.round(z_um["start"] + z_um["step"] * np.arange(count + 1), 3)
+    planes = _span_um(z_um["start"], z_um["stop"], z_um["step"])
+    within = z_um["fine_within"]
+    if within:
+        fine = _span_um(max(-within, z_um["start"]), min(within, z_um["stop"]), z_um["fine_step"])
+        planes = np.union1d(planes, fine)
+    return planes
+
+
+def _span_um(start, stop, step):
+    return np.round(start + step * np.arange(round((stop - start) / step) + 1), 3)
 
 
 def check_plan(config, networks, own_stacks):

@@ -1,10 +1,10 @@
 """Generator and discriminator as they train against each other: one compiled step per batch."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from deepr.networks import losses
-from deepr.networks.adam import Adam
 from deepr.networks.discriminator import build_discriminator
 from deepr.networks.generator import build_generator
 
@@ -31,7 +31,9 @@ class Adversaries:
         self.discriminator = build_discriminator(
             plan["discriminator_channels"], image_channels, seed=seeds["discriminator"]
         )
-        self._optimizers = {model.name: Adam(_weights(model)) for model in (self.generator, self.discriminator)}
+        self._optimizers = {model.name: keras.optimizers.Adam() for model in (self.generator, self.discriminator)}
+        for model in (self.generator, self.discriminator):
+            self._optimizers[model.name].build(model.trainable_variables)
         self.set_learning_rates(1.0)
         # XLA's convolutions on a CPU take three times as long as the plain graph's.
         self._step = tf.function(self._update_both, jit_compile=False)
@@ -90,7 +92,7 @@ class Adversaries:
     def _groups(self):
         groups = {model.name: _weights(model) for model in (self.generator, self.discriminator)}
         for name, optimizer in self._optimizers.items():
-            groups[f"{name}_optimizer"] = optimizer.variables
+            groups[f"{name}_optimizer"] = [variable.value for variable in optimizer.variables]
         return groups
 
     def _update_both(self, inputs, truths):

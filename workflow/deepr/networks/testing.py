@@ -5,7 +5,7 @@ import pandas as pd
 
 from deepr.alignment import transform_plane
 from deepr.metrics import rmse, ssim
-from deepr.networks.inference import refocus
+from deepr.networks.inference import refocus_stack
 
 
 def measure_patch(planes, focus_plane, z_um, generator, noise_free=None):
@@ -32,7 +32,7 @@ def measure_patch(planes, focus_plane, z_um, generator, noise_free=None):
     outputs : ndarray of float32
         The refocused planes, of the shape of ``planes``.
     """
-    outputs = np.stack([refocus(plane, generator) for plane in planes]).astype(np.float32)
+    outputs = refocus_stack(planes, generator)
     truth = planes[focus_plane]
     rows = []
     for plane in range(len(planes)):
