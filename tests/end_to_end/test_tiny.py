@@ -83,9 +83,7 @@ def test_the_scorecard_judges_every_target(clone):
 def test_the_measurements_cover_every_plane_of_the_test_patches(clone):
     """Every kept test patch has an input and an output row for each of its planes."""
     patches = [
-        row
-        for row in rows_of(clone / "results/ovary/manifest.tsv")
-        if row["split"] == "test" and row["kept"] == "true"
+        row for row in rows_of(clone / "results/ovary/manifest.tsv") if row["split"] == "test" and row["kept"] == "true"
     ]
     rows = rows_of(clone / "results/predictions/ovary_5/ovary/measurements.tsv")
     assert patches
@@ -94,10 +92,7 @@ def test_the_measurements_cover_every_plane_of_the_test_patches(clone):
 
 def test_every_rule_left_its_log_and_benchmark(clone):
     """Each job has both, at matching places."""
-    logs = {
-        path.relative_to(clone / "results/logs").with_suffix("")
-        for path in clone.glob("results/logs/**/*.log")
-    }
+    logs = {path.relative_to(clone / "results/logs").with_suffix("") for path in clone.glob("results/logs/**/*.log")}
     benchmarks = {
         path.relative_to(clone / "results/benchmarks").with_suffix("")
         for path in clone.glob("results/benchmarks/**/*.tsv")
@@ -119,9 +114,7 @@ def edit(path, old, new):
     path.write_text(text.replace(old, new, 1))
 
 
-@pytest.mark.parametrize(
-    "module", ["runtime.py", "edof/fusion.py", "networks/losses.py", "slides.py", "optics/psf.py"]
-)
+@pytest.mark.parametrize("module", ["runtime.py", "edof/fusion.py", "networks/losses.py", "slides.py", "optics/psf.py"])
 def test_comments_and_docstrings_rerun_nothing(clone, module):
     """A comment at the end of a module and another first docstring line change no result."""
     path = clone / "workflow/deepr" / module

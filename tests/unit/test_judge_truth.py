@@ -5,9 +5,7 @@ import pytest
 from deepr.scorecard import FAILS, HOLDS, judge_truth
 
 
-@pytest.mark.parametrize(
-    ("share", "residual", "verdicts"), [(0.96, 0.2, [HOLDS, HOLDS]), (0.90, 0.4, [FAILS, FAILS])]
-)
+@pytest.mark.parametrize(("share", "residual", "verdicts"), [(0.96, 0.2, [HOLDS, HOLDS]), (0.90, 0.4, [FAILS, FAILS])])
 def test_verdicts_follow_the_checks(share, residual, verdicts):
     """At least 95 % of the focus planes in the section, at most 0.3 px of residual near focus."""
     checks = pd.DataFrame(

@@ -164,9 +164,7 @@ def test_files_of_another_kind_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"other\.tif: OME metadata of another kind"):
         open_slide(path)
     xml = tifffile.tiffcomment(write_slide(tmp_path / "slide.tif", {"a": random_stack((6, 8, 8), "uint16")}))
-    tifffile.imwrite(
-        path, random_stack((6, 8, 8), "uint16"), compression="zlib", description=xml, metadata=None
-    )
+    tifffile.imwrite(path, random_stack((6, 8, 8), "uint16"), compression="zlib", description=xml, metadata=None)
     with pytest.raises(InputError, match=r"other\.tif: .*compressed"):
         open_slide(path)
 
@@ -274,9 +272,7 @@ with SlideWriter(sys.argv[1], 0.1, "x", "c", "own") as writer:
 
     def run(*limit):
         arguments = [sys.executable, "-c", program, str(path), *map(str, limit)]
-        return subprocess.run(
-            arguments, env={"PYTHONPATH": library}, capture_output=True, text=True, check=False
-        )
+        return subprocess.run(arguments, env={"PYTHONPATH": library}, capture_output=True, text=True, check=False)
 
     assert run().returncode == 0
     size = path.stat().st_size
@@ -284,7 +280,5 @@ with SlideWriter(sys.argv[1], 0.1, "x", "c", "own") as writer:
     ended = run(50_000 if within == "planes" else size - 100)
     assert ended.returncode == 1
     last = ended.stderr.strip().splitlines()[-1]
-    assert re.search(r"OSError: .*slide\.ome\.tif could not be written \(.+\), wanted room", last), (
-        ended.stderr
-    )
+    assert re.search(r"OSError: .*slide\.ome\.tif could not be written \(.+\), wanted room", last), ended.stderr
     assert list(tmp_path.iterdir()) == []

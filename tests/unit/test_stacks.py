@@ -154,16 +154,12 @@ def test_fields_and_ranges_that_do_not_fit_are_refused(tmp_path):
     check_stacks(frame, patch_px=60, range_um=1.0)
     with pytest.raises(InputError, match=r"a\.tif: found a field of 64 x 60 px, wanted at least 64 x 64 px"):
         check_stacks(frame, patch_px=64)
-    with pytest.raises(
-        InputError, match=r"a\.tif: found planes over 2 um, wanted at least 3 um .* range_um 1.5"
-    ):
+    with pytest.raises(InputError, match=r"a\.tif: found planes over 2 um, wanted at least 3 um .* range_um 1.5"):
         check_stacks(frame, range_um=1.5)
     path = write(tmp_path / "b.tif", random_stack(5, 64, 60, 3, dtype=np.uint8), photometric="rgb")
     colour = make_row(path, "ZYXS", where="stacks.tsv, line 3")
     check_stacks(pd.DataFrame([grey, colour | {"dataset": "other"}]))
-    with pytest.raises(
-        InputError, match=r"line 3, .*b\.tif: found a colour stack, wanted grey ones only in .*own"
-    ):
+    with pytest.raises(InputError, match=r"line 3, .*b\.tif: found a colour stack, wanted grey ones only in .*own"):
         check_stacks(pd.DataFrame([grey, colour]))
 
 
@@ -229,9 +225,7 @@ def test_constant_planes_are_refused(tmp_path):
     """A closed shutter shows in one plane; the sentence names the plane, and the file of a pattern."""
     stack = random_stack(4, 20, 30)
     stack[3] = 100
-    with pytest.raises(
-        InputError, match=r"a\.tif: found plane 3 constant \(all pixels 100\), wanted an image"
-    ):
+    with pytest.raises(InputError, match=r"a\.tif: found plane 3 constant \(all pixels 100\), wanted an image"):
         read_stack(make_row(write(tmp_path / "a.tif", stack)))
     paths = [write(tmp_path / f"z{plane}.tif", image) for plane, image in enumerate(stack)]
     with pytest.raises(InputError, match=r"z3\.tif: found plane 3 constant"):
@@ -243,14 +237,10 @@ def test_wrong_files_of_a_pattern_are_refused(tmp_path):
     stack = random_stack(4, 20, 30)
     paths = [write(tmp_path / f"z{plane}.tif", image) for plane, image in enumerate(stack)]
     write(paths[2], stack[2, :, :-1])
-    with pytest.raises(
-        InputError, match=r"z2\.tif: found 20 x 29 uint16, wanted 20 x 30 uint16 as in z0\.tif"
-    ):
+    with pytest.raises(InputError, match=r"z2\.tif: found 20 x 29 uint16, wanted 20 x 30 uint16 as in z0\.tif"):
         read_stack(make_row(paths, "YX"))
     write(paths[3], stack[3].astype(np.uint8))
-    with pytest.raises(
-        InputError, match=r"z3\.tif: found 20 x 30 uint8, wanted 20 x 30 uint16 as in z0\.tif"
-    ):
+    with pytest.raises(InputError, match=r"z3\.tif: found 20 x 30 uint8, wanted 20 x 30 uint16 as in z0\.tif"):
         check_stack(make_row(paths, "YX"))
     write(paths[3], stack[3])
     paths[1].write_bytes(b"")
@@ -277,10 +267,7 @@ def test_real_stacks_are_read(real_data, tmp_path):
         if folder.is_dir():
             (tmp_path / folder.name).symlink_to(folder)
     (tmp_path / "stacks.tsv").write_text(
-        "\n".join(
-            "\t".join("" if cell == "-" else cell for cell in line.split())
-            for line in REAL_STACKS.splitlines()
-        )
+        "\n".join("\t".join("" if cell == "-" else cell for cell in line.split()) for line in REAL_STACKS.splitlines())
     )
     frame = read_stacks(tmp_path / "stacks.tsv")
     check_stacks(frame, patch_px=128, range_um=4.0)

@@ -68,8 +68,6 @@ def test_focus_errors_are_found_minus_true(truth):
     )  # fmt: skip
     errors = focus_errors(manifest, truth)
     assert errors["focus_error_um"].tolist() == [1.0]
-    summary = summarise_truth(errors, alignment_residuals(transforms(1), truth, FRAME_PX)).set_index(
-        "quantity"
-    )
+    summary = summarise_truth(errors, alignment_residuals(transforms(1), truth, FRAME_PX)).set_index("quantity")
     assert summary.loc["bias of the focus planes", "value"] == 1.0
     assert summary.loc["focus planes within the section's thickness", "value"] == 1.0

@@ -55,9 +55,7 @@ def test_a_scale_plans_no_other_scales_data(snakemake, repository, tmp_path):
     """A config with one data set plans that one alone."""
     config = yaml.safe_load((repository / "tests/config/config.yaml").read_text())
     del config["datasets"]["breast"]
-    (tmp_path / "networks.tsv").write_text(
-        "name\tkind\tdatasets\trange_um\tstart_from\novary_5\tdeepr\tovary\t5\t\n"
-    )
+    (tmp_path / "networks.tsv").write_text("name\tkind\tdatasets\trange_um\tstart_from\novary_5\tdeepr\tovary\t5\t\n")
     config["networks"] = "networks.tsv"
     (tmp_path / "one.yaml").write_text(yaml.safe_dump(config))
     code, output = snakemake(tmp_path, "--configfile", tmp_path / "one.yaml", "--dry-run")
@@ -70,8 +68,6 @@ def test_the_catalog_entry_plans_the_same(snakemake, repository, tmp_path):
     """workflow/Snakefile stands for the Snakefile at the root."""
     code, root = snakemake(tmp_path, "--dry-run", "--", "fig2")
     assert code == 0, root
-    code, inner = snakemake(
-        tmp_path, "--snakefile", repository / "workflow/Snakefile", "--dry-run", "--", "fig2"
-    )
+    code, inner = snakemake(tmp_path, "--snakefile", repository / "workflow/Snakefile", "--dry-run", "--", "fig2")
     assert code == 0, inner
     assert planned(root) == planned(inner)

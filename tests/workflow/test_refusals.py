@@ -14,9 +14,7 @@ def own(tmp_path, repository):
     rng = np.random.default_rng(0)
     for field in ("a", "b", "c"):
         tifffile.imwrite(tmp_path / f"{field}.tif", rng.integers(0, 1000, (7, 80, 80), dtype=np.uint16))
-    (tmp_path / "networks.tsv").write_text(
-        "name\tkind\tdatasets\trange_um\tstart_from\nmine_3\tdeepr\tmine\t3\t\n"
-    )
+    (tmp_path / "networks.tsv").write_text("name\tkind\tdatasets\trange_um\tstart_from\nmine_3\tdeepr\tmine\t3\t\n")
     header = "dataset slide fov split path axes channel pixel_um step_um z_um objective".split()
     rows = [
         ["mine", "s1", "a", "train", "a.tif", "ZYX", "DAPI", "0.325", "1", "", "20x/0.75"],

@@ -43,8 +43,7 @@ def read_networks(path, datasets):
         where = f"{path}, line {line}, column"
         if row["name"] in seen:
             raise InputError(
-                f"{where} name: found {row['name']!r} again, wanted each name once (first on line"
-                f" {seen[row['name']]})"
+                f"{where} name: found {row['name']!r} again, wanted each name once (first on line {seen[row['name']]})"
             )
         seen[row["name"]] = line
         for name in row["datasets"]:
@@ -144,9 +143,7 @@ def _find_files(sheet, line, pattern):
     escaped = "*".join(glob.escape(part) for part in str(whole).split("*"))
     found = [name for name in glob.glob(escaped) if Path(name).is_file()]
     if not found:
-        raise InputError(
-            f"{sheet}, line {line}, column path: nothing matches {whole}, wanted one file per plane"
-        )
+        raise InputError(f"{sheet}, line {line}, column path: nothing matches {whole}, wanted one file per plane")
     return tuple(sorted(found, key=_natural_order))
 
 
@@ -198,9 +195,7 @@ def _read_cells(path, columns):
             reader = csv.reader(file, delimiter="\t", strict=True)
             numbered = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
     except FileNotFoundError as error:
-        raise InputError(
-            f"{path}: no such file, wanted a sheet with the columns {_listed(columns)}"
-        ) from error
+        raise InputError(f"{path}: no such file, wanted a sheet with the columns {_listed(columns)}") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: {error}, wanted tab-separated text in UTF-8") from error
     rows = {line: row for line, row in numbered if any(row) and not row[0].startswith("#")}
@@ -209,9 +204,7 @@ def _read_cells(path, columns):
     header = rows.pop(next(iter(rows)))
     for line, row in rows.items():
         if len(row) > len(header):
-            raise InputError(
-                f"{path}, line {line}: found {len(row)} cells, wanted {len(header)} as in the header"
-            )
+            raise InputError(f"{path}, line {line}: found {len(row)} cells, wanted {len(header)} as in the header")
         row.extend([""] * (len(header) - len(row)))
     return header, rows
 

@@ -145,9 +145,7 @@ class SlideWriter:
 
     def _write_error(self, error):
         reason = error.strerror or str(error)
-        return OSError(
-            error.errno, f"{self.path} could not be written ({reason}), wanted room and the right to write"
-        )
+        return OSError(error.errno, f"{self.path} could not be written ({reason}), wanted room and the right to write")
 
     @staticmethod
     def _checked_planes(planes, shape, dtype, where):
@@ -158,9 +156,7 @@ class SlideWriter:
             if count == shape[0]:
                 raise ValueError(f"{where}: more planes came than the {shape[0]} wanted")
             if plane.shape != shape[1:] or plane.dtype != dtype:
-                raise ValueError(
-                    f"{where}: plane {count} is {plane.shape} {plane.dtype}, wanted {shape[1:]} {dtype}"
-                )
+                raise ValueError(f"{where}: plane {count} is {plane.shape} {plane.dtype}, wanted {shape[1:]} {dtype}")
             yield np.ascontiguousarray(plane)
             count += 1
         if count != shape[0]:
@@ -187,9 +183,7 @@ class SlideWriter:
             self._add_image(root, index, first_plane, **image)
             first_plane += image["shape"][0]
         annotations = ElementTree.SubElement(root, "StructuredAnnotations")
-        annotation = ElementTree.SubElement(
-            annotations, "MapAnnotation", ID="Annotation:0", Namespace="deepr"
-        )
+        annotation = ElementTree.SubElement(annotations, "MapAnnotation", ID="Annotation:0", Namespace="deepr")
         value = ElementTree.SubElement(annotation, "Value")
         ElementTree.SubElement(value, "M", K="source").text = self._source
         return ElementTree.tostring(root, encoding="us-ascii", xml_declaration=True).decode("ascii")
@@ -334,9 +328,7 @@ class Slide:
         if self._maps is None:
             raise ValueError(f"{self.path}: the slide is closed")
         if field not in self._layouts:
-            raise ValueError(
-                f"{self.path}: no field {field!r}, wanted one of {', '.join(map(repr, self.fields))}"
-            )
+            raise ValueError(f"{self.path}: no field {field!r}, wanted one of {', '.join(map(repr, self.fields))}")
         return self._layouts[field]
 
     def z_um(self, field):

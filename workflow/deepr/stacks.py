@@ -42,9 +42,7 @@ def check_stacks(frame, patch_px=None, range_um=None):
         kind = "colour" if len(shape) == 4 else "grey"
         other_kind, where = first.setdefault(row["dataset"], (kind, row["where"]))
         if kind != other_kind:
-            _refuse(
-                row, f"a {kind} stack", f"{other_kind} ones only in data set {row['dataset']} as in {where}"
-            )
+            _refuse(row, f"a {kind} stack", f"{other_kind} ones only in data set {row['dataset']} as in {where}")
 
 
 def check_stack(row, patch_px=None, range_um=None):
@@ -175,9 +173,7 @@ def _read_header(row, path):
             shape = tuple(shape[index] for index in kept)
             found_axes = "".join(found_axes[index] for index in kept)
         if len(shape) != len(axes):
-            _refuse(
-                row, f"{len(shape)} dimensions ({_sizes(shape)})", f"{len(axes)} as axes {axes} says", path
-            )
+            _refuse(row, f"{len(shape)} dimensions ({_sizes(shape)})", f"{len(axes)} as axes {axes} says", path)
         # Programs often call planes times or channels; but they know colour, and the order of the rest.
         if found_axes.find("S") != axes.find("S"):
             _refuse(row, f"axes {found_axes}", f"{axes} as the sheet says", path)
@@ -201,9 +197,7 @@ def _end_of_pixels(series):
     """Give the byte at which the last plane's pixels end."""
     if series.dataoffset is not None:
         return series.dataoffset + series.nbytes
-    pieces = [
-        piece for page in series.pages for piece in zip(page.dataoffsets, page.databytecounts, strict=True)
-    ]
+    pieces = [piece for page in series.pages for piece in zip(page.dataoffsets, page.databytecounts, strict=True)]
     return max(offset + count for offset, count in pieces)
 
 

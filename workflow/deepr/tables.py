@@ -59,9 +59,7 @@ def read_table(path):
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file, wanted a table") from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{path}: {str(error).strip()}, wanted a tab-separated table with a header"
-        ) from error
+        raise InputError(f"{path}: {str(error).strip()}, wanted a tab-separated table with a header") from error
     if not isinstance(frame.index, pd.RangeIndex):
         # pandas takes what exceeds the header for an index.
         raise InputError(f"{path}: found more cells than columns, wanted a tab-separated table with a header")

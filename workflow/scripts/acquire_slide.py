@@ -47,9 +47,7 @@ def acquire(
     pixel_um = OBJECTIVES[settings["objective"]].pixel_um
     rows = []
     with (
-        SlideWriter(
-            stacks_path, pixel_um, description=f"Simulated {settings['specimen']}", **metadata
-        ) as stacks,
+        SlideWriter(stacks_path, pixel_um, description=f"Simulated {settings['specimen']}", **metadata) as stacks,
         SlideWriter(truth_path, pixel_um, description="Noise-free planes near focus", **metadata) as truth,
     ):
         for view in progress(acquired, total=fields, desc="fields"):

@@ -7,9 +7,7 @@ from deepr.slides import open_slide
 from deepr.tables import write_table
 
 
-def find_focus_planes(
-    stacks_path, composites_path, patches_path, dataset, slide_name, patch_px, min_contrast
-):
+def find_focus_planes(stacks_path, composites_path, patches_path, dataset, slide_name, patch_px, min_contrast):
     """Write one row per patch: where it is, its focus plane, and whether it is kept."""
     tables = []
     with open_slide(stacks_path) as slide, open_slide(composites_path) as composites:

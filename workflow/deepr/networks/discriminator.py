@@ -48,9 +48,7 @@ def build_discriminator(base_channels, image_channels=1, seed=None):
         width = base_channels * 2**block
         x = layers.Conv2D(width, 3, padding="same", name=f"block{block}_conv1", **initializers(seeds))(x)
         x = layers.LeakyReLU(NEGATIVE_SLOPE, name=f"block{block}_relu1")(x)
-        x = layers.Conv2D(
-            2 * width, 3, strides=2, padding="same", name=f"block{block}_conv2", **initializers(seeds)
-        )(x)
+        x = layers.Conv2D(2 * width, 3, strides=2, padding="same", name=f"block{block}_conv2", **initializers(seeds))(x)
         x = layers.LeakyReLU(NEGATIVE_SLOPE, name=f"block{block}_relu2")(x)  # (B, Y / 2**(block + 1), ...)
     x = layers.GlobalAveragePooling2D(name="average")(x)
     x = layers.Dense(base_channels * 2**BLOCKS, name="dense1", **initializers(seeds))(x)

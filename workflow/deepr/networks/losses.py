@@ -77,9 +77,7 @@ def ms_ssim(truth, output, max_val=None):
     for scale, power in enumerate(powers):
         if scale:
             truth, output = _halve(truth), _halve(output)
-        moments = ops.stack(
-            [truth, output, truth * output, ops.square(truth) + ops.square(output)]
-        )  # (4, B, Y, X, C)
+        moments = ops.stack([truth, output, truth * output, ops.square(truth) + ops.square(output)])  # (4, B, Y, X, C)
         mean_truth, mean_output, mean_product, mean_squares = ops.unstack(_window_average(moments), axis=0)
         product = 2 * mean_truth * mean_output
         squares = ops.square(mean_truth) + ops.square(mean_output)

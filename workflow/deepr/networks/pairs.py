@@ -73,8 +73,7 @@ class PairSampler:
         self.image_channels = self._channels()
         # For each patch the planes in range; pairs are counted through, patch after patch.
         self._planes = [
-            np.flatnonzero(np.abs(self._z_um(patch)) <= self.range_um + Z_TOLERANCE_UM)
-            for patch in self._patches
+            np.flatnonzero(np.abs(self._z_um(patch)) <= self.range_um + Z_TOLERANCE_UM) for patch in self._patches
         ]
         self._first = np.cumsum([0] + [len(planes) for planes in self._planes])
         self.count = int(self._first[-1])
@@ -216,11 +215,7 @@ class PairSampler:
                 f"wanted at most the patch"
             )
         shape = self._stack(patch).shape
-        if (
-            patch.y + patch.size > shape[1]
-            or patch.x + patch.size > shape[2]
-            or patch.focus_plane >= shape[0]
-        ):
+        if patch.y + patch.size > shape[1] or patch.x + patch.size > shape[2] or patch.focus_plane >= shape[0]:
             raise InputError(
                 f"{where}: the manifest's patch at y {patch.y}, x {patch.x}, {patch.size} px wide, with "
                 f"focus plane {patch.focus_plane}, does not lie within the stack of shape {shape}"

@@ -72,9 +72,7 @@ def noise_free_patch(slide, transforms, field, patch):
     near = np.flatnonzero(np.isclose(slide.z_um(field), patch["focus_z_um"], atol=1e-3))
     if not near.size:
         return None
-    rows = transforms[
-        (transforms["fov"] == field) & np.isclose(transforms["z_um"], patch["focus_z_um"], atol=1e-3)
-    ]
+    rows = transforms[(transforms["fov"] == field) & np.isclose(transforms["z_um"], patch["focus_z_um"], atol=1e-3)]
     row = rows.iloc[0]
     plane = np.asarray(slide.stack(field)[near[0]])
     if row["plane"] != row["anchor"]:

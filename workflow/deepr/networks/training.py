@@ -39,9 +39,7 @@ PILOT_END = 0.1
 log = logging.getLogger(__name__)
 
 
-def train_network(
-    training_pairs, validation_pairs, folder, settings, seed, start_from=None, description=None
-):
+def train_network(training_pairs, validation_pairs, folder, settings, seed, start_from=None, description=None):
     """Train a network and write its folder; after an interruption, go on from the last checkpoint.
 
     Parameters
@@ -144,9 +142,7 @@ def train_network(
         "validation": {**validation_pairs.describe(), "pairs_looked_at": len(validation[0])},
         "best_iteration": best["iteration"],
         "best_validation_berhu": best["berhu"],
-        "generator_updates": plan["iterations"]
-        * plan["batches_per_iteration"]
-        * plan["generator_updates_per_batch"],
+        "generator_updates": plan["iterations"] * plan["batches_per_iteration"] * plan["generator_updates_per_batch"],
         "generator_parameters": networks.generator.count_params(),
         "discriminator_parameters": networks.discriminator.count_params(),
         "seconds": best["seconds"],
@@ -221,9 +217,7 @@ def learning_rate_factor(schedule, iteration, iterations):
 
 def _adversaries(plan, pairs, seed, start):
     """Build both networks with the initial weights that belong to the seed."""
-    seeds = {
-        name: int(random_generator(seed, name).integers(2**31)) for name in ("generator", "discriminator")
-    }
+    seeds = {name: int(random_generator(seed, name).integers(2**31)) for name in ("generator", "discriminator")}
     networks = Adversaries(plan, pairs.image_channels, seeds)
     if start is not None:
         shapes = [weight.shape for weight in start.get_weights()]
