@@ -1,5 +1,6 @@
 """Slides: what is written is read back, files that are no slides are refused, and no half file stays."""
 
+import os
 import re
 import subprocess
 import sys
@@ -69,6 +70,18 @@ def test_stacks_are_read_only_memory_maps(tmp_path):
     assert stack.sum() > 0
     with pytest.raises(ValueError, match="closed"):
         slide.stack("a")
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="this system does not list open files there")
+def test_many_fields_take_one_file_descriptor(tmp_path):
+    """Stacks of 60 fields held at once leave room for other files: a system allows about a thousand."""
+    path = tmp_path / "slide.ome.tif"
+    write_slide(path, {f"f{number}": random_stack((2, 8, 8), "uint16") for number in range(60)})
+    with open_slide(path) as slide:
+        before = len(os.listdir("/proc/self/fd"))
+        stacks = [slide.stack(field) for field in slide.fields]
+        assert len(os.listdir("/proc/self/fd")) == before
+    assert len(stacks) == 60
 
 
 def test_other_programs_read_the_file(tmp_path):

@@ -287,7 +287,8 @@ class Slide:
         size = self.path.stat().st_size
         if size < end:
             raise InputError(f"{self.path}: truncated, found {size} bytes, wanted at least {end}")
-        self._maps = {}
+        # One map for the file and not one per field: each holds a file descriptor, and those are few.
+        self._bytes = np.memmap(self.path, np.uint8, mode="r")
 
     def _parse(self, root, tiff):
         ome = {"ome": _OME}
@@ -325,7 +326,7 @@ class Slide:
         self.source = root.find(".//ome:M[@K='source']", ome).text
 
     def _layout(self, field):
-        if self._maps is None:
+        if self._bytes is None:
             raise ValueError(f"{self.path}: the slide is closed")
         if field not in self._layouts:
             raise ValueError(f"{self.path}: no field {field!r}, wanted one of {', '.join(map(repr, self.fields))}")
@@ -338,15 +339,12 @@ class Slide:
     def stack(self, field):
         """Give a field's planes as a read-only memory map, (Z, Y, X) or (Z, Y, X, 3)."""
         layout = self._layout(field)
-        if field not in self._maps:
-            self._maps[field] = np.memmap(
-                self.path, layout["dtype"], mode="r", offset=layout["offset"], shape=layout["shape"]
-            )
-        return self._maps[field]
+        data = self._bytes[layout["offset"] : layout["offset"] + layout["bytes"]]
+        return data.view(layout["dtype"]).reshape(layout["shape"])
 
     def close(self):
-        """Let go of the memory maps; arrays handed out before stay valid."""
-        self._maps = None
+        """Let go of the memory map; arrays handed out before stay valid."""
+        self._bytes = None
 
     def __enter__(self):
         return self
