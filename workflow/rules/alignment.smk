@@ -13,7 +13,8 @@ rule align_slide:
         "results/benchmarks/{dataset}/align/{slide}.tsv"
     conda:
         "../../envs/imaging.yaml"
-    threads: 1
+    # The longest of the steps before training: one slide after the other leaves no core idle at the end.
+    threads: 2
     resources:
         mem_mb=memory_for_stack,
         runtime=240,
