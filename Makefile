@@ -26,7 +26,7 @@ $(VENV)/complete: requirements.txt
 	touch $@
 
 test: environment lint
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: environment
 	$(VENV)/bin/ruff check .

@@ -10,8 +10,8 @@ min_version("9.27")
 
 HERE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
 sys.path.insert(0, str(HERE / "workflow"))
-# Every job, local, in conda or on a cluster, finds the library by this path.
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HERE / "workflow"), os.environ.get("PYTHONPATH")]))
+# Every job, local, in conda or on a cluster, finds the library by this path, and nothing else by it.
+os.environ.update(PYTHONPATH=str(HERE / "workflow"))
 
 # A config of one's own replaces the demonstration; merged into it, it would plan both.
 if "datasets" not in config:
