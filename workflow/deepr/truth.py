@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 
-
 # Half of a 4 um section, as travel of the stage: mounted in n 1.495 and seen from air, 2.1 um at 40x/0.95 and
 # 2.4 um at 20x/0.75 from its upper to its lower face.
 HALF_SECTION_UM = 1.0
@@ -100,11 +99,12 @@ def summarise_truth(errors, residuals):
         Columns ``quantity``, ``value``, ``unit``, ``count``.
     """
     error = errors["focus_error_um"]
+    in_section = (error.abs() <= HALF_SECTION_UM).mean()
     near = residuals[residuals["defocus_um"].abs() <= 2]
     within = residuals[residuals["defocus_um"].abs() <= 5]
     in_focus = "alignment residual within 2 um of focus"
     rows = [
-        ("focus planes within the section's thickness", (error.abs() <= HALF_SECTION_UM).mean(), "fraction", len(error)),
+        ("focus planes within the section's thickness", in_section, "fraction", len(error)),
         ("bias of the focus planes", error.mean(), "um", len(error)),
         ("standard deviation of the focus planes", error.std(ddof=0), "um", len(error)),
         (f"median {in_focus}", near["residual_px"].median(), "px", len(near)),
