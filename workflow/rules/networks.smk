@@ -29,7 +29,7 @@ rule train_network:
         runtime=2880,
         gpu=1,
     params:
-        code=source_hash("deepr.networks.training", "deepr.slides"),
+        code=source_hash("deepr.networks.training", "deepr.networks.pairs", "deepr.slides"),
         row=lambda wildcards: row_of_network(wildcards),
         seed=config["seed"],
         settings=config["training"],
@@ -56,7 +56,7 @@ rule describe_network:
         mem_mb=2000,
         runtime=10,
     params:
-        code=source_hash("deepr.networks.description"),
+        code=source_hash("deepr.networks.description", "deepr.networks.generator"),
     message:
         "List the layers of {wildcards.network} as they were built."
     script:

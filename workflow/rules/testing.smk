@@ -34,7 +34,7 @@ rule test_network:
         mem_mb=4000,
         runtime=240,
     params:
-        code=source_hash("deepr.networks.testing"),
+        code=source_hash("deepr.networks.testing", "deepr.slides"),
     message:
         "Refocus every plane of the test slides of {wildcards.dataset} with {wildcards.network} and measure the result."
     script:
