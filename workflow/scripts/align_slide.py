@@ -5,7 +5,7 @@ from deepr.alignment import align_stack, valid_window
 from deepr.focus import sharpest_plane
 from deepr.runtime import logged, progress
 from deepr.slides import SlideWriter, open_slide
-from deepr.tables import write_table
+from deepr.tables import InputError, write_table
 
 
 def align_slide(stacks_path, aligned_path, transforms_path, anchor, max_rotation_deg, patch_px, threads):
@@ -25,8 +25,11 @@ def align_slide(stacks_path, aligned_path, transforms_path, anchor, max_rotation
         for field in progress(slide.fields, desc="fields"):
             stack, z_um = slide.stack(field), slide.z_um(field)
             anchor_plane = sharpest_plane(stack) if anchor == "focus" else 0
-            aligned, matrices = align_stack(stack, anchor_plane, threads, max_rotation_deg)
-            y, x, height, width = valid_window(stack.shape[1:3], matrices, multiple=patch_px)
+            try:
+                aligned, matrices = align_stack(stack, anchor_plane, threads, max_rotation_deg)
+                y, x, height, width = valid_window(stack.shape[1:3], matrices, multiple=patch_px)
+            except ValueError as error:
+                raise InputError(f"{stacks_path}, field {field}: {error}") from error
             writer.write(field, aligned[:, y : y + height, x : x + width], z_um)
             for plane, matrix in enumerate(matrices):
                 rows.append(

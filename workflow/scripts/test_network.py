@@ -6,7 +6,7 @@ from deepr.networks.inference import load_generator
 from deepr.networks.testing import measure_patch, noise_free_patch, tidy
 from deepr.runtime import logged, progress
 from deepr.slides import SlideWriter, open_slide
-from deepr.tables import read_table, write_table
+from deepr.tables import InputError, read_table, write_table
 
 
 def test_on_slides(
@@ -23,6 +23,8 @@ def test_on_slides(
     generator = load_generator(generator_path)
     manifest = read_table(manifest_path)
     manifest = manifest[manifest["kept"] & (manifest["split"] == "test")]
+    if manifest.empty:
+        raise InputError(f"{manifest_path}: no test patch was kept, wanted at least one; column reason says why")
     Path(folder).mkdir(parents=True, exist_ok=True)
     rows = []
     truths = truth_paths or [None] * len(slide_paths)
