@@ -13,7 +13,7 @@ rule train_network:
         ],
         start_from=lambda wildcards: start_of_network(wildcards),
     output:
-        generator=protected("results/networks/{network}/generator.keras"),
+        generator="results/networks/{network}/generator.keras",
         discriminator="results/networks/{network}/discriminator.keras",
         config="results/networks/{network}/config.json",
         history="results/networks/{network}/history.tsv",
