@@ -95,6 +95,8 @@ def check_plan(config, networks, own_stacks):
             )
     crop_px = config["training"]["crop_px"]
     for row in networks.itertuples():
+        if row.kind != "deepr":
+            raise InputError(f"network '{row.name}': kind is '{row.kind}', which cannot be trained yet; wanted 'deepr'")
         for name in row.datasets.split(","):
             dataset = config["datasets"][name.strip()]
             if crop_px > dataset["patch_px"]:

@@ -1,6 +1,6 @@
 """Put the patches of all slides of a data set into one manifest and divide its fields of view."""
 
-from deepr.manifest import build_manifest
+from deepr.manifest import build_manifest, count_patches
 from deepr.runtime import logged, random_generator
 from deepr.tables import read_table, write_table
 
@@ -14,8 +14,7 @@ def write_manifest(patches_paths, manifest_path, dataset, test_slides, validatio
         rng=random_generator(seed, dataset, "split"),
     )
     write_table(manifest, manifest_path)
-    counts = manifest.groupby(["split", "reason"]).size()
-    print(f"patches by split and reason for leaving them out:\n{counts.to_string()}")
+    print(count_patches(manifest).to_string(index=False))
 
 
 if __name__ == "__main__":

@@ -53,8 +53,6 @@ class Checkpoint:
             As it was given to `save`; empty if there is nothing to go on from.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        for unfinished in self.folder.glob(f".{STATE}.*"):
-            unfinished.unlink()
         arrays, progress, length = None, {}, 0
         state = self.folder / STATE
         if state.is_file():

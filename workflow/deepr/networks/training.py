@@ -239,7 +239,7 @@ def _run(networks, pairs, validation, plan, checkpoint):
     if arrays is not None:
         networks.restore(arrays)
         first, seconds = done["iteration"], done["seconds"]
-        best = {"weights": arrays["best"], "berhu": done["best_berhu"], "iteration": done["best_iteration"]}
+        best = {"weights": arrays["best"] or None, "berhu": done["best_berhu"], "iteration": done["best_iteration"]}
         best["berhu"] = math.inf if best["berhu"] is None else best["berhu"]
         log.info("going on after iteration %d of %d", first, plan["iterations"])
     started = time.perf_counter() - seconds
