@@ -88,6 +88,7 @@ def test_a_mistyped_config_is_refused_in_one_sentence(config, change, sentence):
 @pytest.mark.parametrize(
     ("change", "row", "sentence"),
     [
+        (lambda c: None, {"kind": "deepz"}, r"network 'ovary_5': kind is 'deepz', .* wanted 'deepr'"),
         (
             lambda c: None,
             {"range_um": 12.0},
