@@ -36,12 +36,23 @@ rule all:
     default_target: True
     input:
         [files_of_target(target) for target in TARGETS],
+        [files_of_network(network) for network in DEEPR],
         "results/scorecard.tsv",
 
 
 rule figures:
     input:
         [files_of_target(target) for target in TARGETS if target.startswith("fig")],
+
+
+rule tables:
+    input:
+        [files_of_target(target) for target in TARGETS if target.startswith("table")],
+
+
+rule networks:
+    input:
+        [files_of_network(network) for network in DEEPR],
 
 
 for target in TARGETS:
@@ -51,6 +62,15 @@ for target in TARGETS:
             target
         input:
             files_of_target(target),
+
+
+for network in DEEPR:
+
+    rule:
+        name:
+            network
+        input:
+            files_of_network(network),
 
 
 rule manifests:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from deepr.runtime import random_generator, write_atomically
+from deepr.randomness import random_generator
+from deepr.runtime import write_atomically
 
 
 def test_random_generators_belong_to_their_names():

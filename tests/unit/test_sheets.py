@@ -7,7 +7,7 @@ import yaml
 from deepr.sheets import SCHEMAS, read_networks, read_stacks
 from deepr.tables import InputError
 
-NETWORKS = ["name", "kind", "datasets", "range_um", "start_from"]
+NETWORKS = ["name", "kind", "datasets", "range_um", "start_from", "iterations", "crop_px"]
 
 
 def write_sheet(path, header, *rows):
@@ -100,7 +100,8 @@ def test_a_sheet_of_networks_is_read(tmp_path):
             "column start_from: found an empty cell, .*one of kind deepr .*first",
         ),
         (["first", "deepr", "ovary", "5", ""], r"column name: found 'first' again, .*\(first on line 2\)"),
-        (["a", "deepr", "ovary", "5", "", "x"], "found 6 cells, wanted 5"),
+        (["a", "deepr", "ovary", "5", "", "9", "64", "x"], "found 8 cells, wanted 7"),
+        (["a", "deepr", "ovary", "5", "", "9", "70"], "column crop_px: found '70', wanted"),
     ],
 )
 def test_wrong_networks_are_refused(tmp_path, row, sentence):

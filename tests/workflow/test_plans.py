@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 CONFIGS = ["config/config.yaml", "config/paper.yaml", "tests/config/config.yaml"]
-TARGETS = ["all", "figures", "manifests", "fig2", "figS8", "figS9", "tableS1"]
+TARGETS = ["all", "figures", "tables", "networks", "manifests", "ovary_5", "fig2", "figS8", "figS9", "tableS1"]
 
 pytestmark = pytest.mark.workflow
 

@@ -93,8 +93,8 @@ def check_plan(config, networks, own_stacks):
                 f"config: datasets.{name}.source is 'stacks', but {config['stacks']} has no row of data set "
                 f"'{name}'; wanted at least one"
             )
-    crop_px = config["training"]["crop_px"]
     for row in networks.itertuples():
+        crop_px = row.crop_px or config["training"]["crop_px"]
         if row.kind != "deepr":
             raise InputError(f"network '{row.name}': kind is '{row.kind}', which cannot be trained yet; wanted 'deepr'")
         for name in row.datasets.split(","):
@@ -105,6 +105,11 @@ def check_plan(config, networks, own_stacks):
                     f"{dataset['patch_px']}; wanted at most the patch of every data set that a network trains on"
                 )
             if dataset["source"] == "simulate":
+                if "training" not in dataset["slides"]:
+                    raise InputError(
+                        f"network '{row.name}': datasets is '{row.datasets}', but data set '{name.strip()}' has no "
+                        f"training slides; wanted data sets with datasets.{name.strip()}.slides.training"
+                    )
                 z_um = planes_um(dataset["slides"]["training"]["z_um"])
                 if row.range_um > min(-z_um[0], z_um[-1]):
                     raise InputError(

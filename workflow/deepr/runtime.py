@@ -1,15 +1,12 @@
 """What every step needs while it runs: its log, its progress, its random numbers, its threads, whole files."""
 
 import contextlib
-import hashlib
 import logging
 import os
 import sys
 import time
 import traceback
 from pathlib import Path
-
-import numpy as np
 
 PROGRESS_INTERVAL_S = 10.0
 
@@ -70,25 +67,6 @@ def progress(iterable, total=None, desc=""):
     from tqdm import tqdm
 
     return tqdm(iterable, total=total, desc=desc, mininterval=PROGRESS_INTERVAL_S, file=sys.stderr, ascii=True)
-
-
-def random_generator(seed, *names):
-    """Give the random generator that belongs to a name, the same in every process and order of calls.
-
-    Parameters
-    ----------
-    seed : int
-        Seed of the whole run, from the config.
-    *names : str or int
-        What the numbers are for, for example data set, slide and field.
-
-    Returns
-    -------
-    numpy.random.Generator
-    """
-    digest = hashlib.sha256("\x1f".join(str(name) for name in names).encode()).digest()
-    words = np.frombuffer(digest, dtype="<u4").tolist()
-    return np.random.default_rng([int(seed), *words])
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ rule acquire_slide:
         code=source_hash("deepr.optics.acquisition", "deepr.focus", "deepr.slides"),
         seed=config["seed"],
         settings=lambda wildcards: microscope_of(wildcards.dataset),
-        planes=lambda wildcards: acquisition_of(wildcards)["z_um"],
+        z_um=lambda wildcards: planes_um(acquisition_of(wildcards)["z_um"]).tolist(),
         fields=lambda wildcards: acquisition_of(wildcards)["fields"],
         drift=config["microscope"]["drift"],
         truth_range_um=lambda wildcards: truth_range_of(wildcards),

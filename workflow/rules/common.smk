@@ -47,6 +47,7 @@ except InputError as error:
 DATASETS = list(config["datasets"])
 SIMULATED = [name for name, dataset in config["datasets"].items() if dataset["source"] == "simulate"]
 OWN = [name for name, dataset in config["datasets"].items() if dataset["source"] == "stacks"]
+DEEPR = list(NETWORKS.index[NETWORKS["kind"] == "deepr"])
 
 
 def slides_of(dataset, split=None):
@@ -56,10 +57,15 @@ def slides_of(dataset, split=None):
         return list(dict.fromkeys(rows["slide"] if split is None else rows.loc[rows["split"] == split, "slide"]))
     counts = {kind: slides["count"] for kind, slides in config["datasets"][dataset]["slides"].items()}
     names = {
-        "train": [f"training{number}" for number in range(1, counts["training"] + 1)],
+        "train": [f"training{number}" for number in range(1, counts.get("training", 0) + 1)],
         "test": [f"test{number}" for number in range(1, counts["test"] + 1)],
     }
     return names["train"] + names["test"] if split is None else names[split]
+
+
+def test_slides(dataset):
+    """List the aligned test slides of a data set."""
+    return [f"results/{dataset}/aligned/{slide}.ome.tif" for slide in slides_of(dataset, "test")]
 
 
 def acquisition_of(wildcards):
@@ -70,7 +76,10 @@ def acquisition_of(wildcards):
 
 def microscope_of(dataset):
     """Give what is the same for every slide of a simulated data set."""
-    keys = ("specimen", "objective", "channel", "emission_um", "cover_glass_um", "frame_px")
+    keys = (
+        *("specimen", "specimen_parameters", "objective", "channel", "emission_um"),
+        *("cover_glass_um", "frame_px", "tilt_deg"),
+    )
     return {key: config["datasets"][dataset][key] for key in keys}
 
 
@@ -86,49 +95,29 @@ def source_of(dataset):
     return "simulated" if dataset in SIMULATED else "own"
 
 
+def sources_of(datasets):
+    """Say where several data sets come from."""
+    return ", ".join(sorted({source_of(dataset) for dataset in datasets}))
+
+
 def any_of(names):
     """Write a list of names as a regular expression; an empty one matches nothing."""
     return "|".join(names) or "(?!)"
 
 
-# Which network and data set each figure shows, from the paper; a figure is on offer where its network is planned.
-SHOWN_IN_FIGURE = {
-    "fig2": ("ovary_5", "ovary"),
-    "figS8": ("breast_5", "breast"),
-    "figS9": ("breast_5", "breast"),
-}
-TARGETS = [
-    *(target for target, (network, _) in SHOWN_IN_FIGURE.items() if network in NETWORKS.index),
-    "tableS1",
-]
-# Beside the targets, the road itself is judged against the simulator's truth.
-JUDGED = [*TARGETS, *(f"{dataset}_truth" for dataset in SIMULATED)]
-SUFFIXES = {"figures": ["pdf", "svg", "png", "tsv"], "tables": ["tsv", "html", "png"]}
+def predictions_of(network, dataset):
+    """Name the measurements of one network on the test slides of one data set."""
+    return f"results/predictions/{network}/{dataset}/measurements.tsv"
 
 
-def files_of_target(target):
-    """List the files that make one figure or table, and its rows of the scorecard."""
-    folder = "figures" if target.startswith("fig") else "tables"
-    return [
-        *(f"results/{folder}/{target}.{suffix}" for suffix in SUFFIXES[folder]),
-        f"results/scorecard/{target}.tsv",
-    ]
+def prediction_slides(network, dataset):
+    """Name the folder of what one network made of the test slides of one data set."""
+    return f"results/predictions/{network}/{dataset}/slides"
 
 
-def test_slides_of_figure(target):
-    """List the aligned test slides that a figure shows."""
-    dataset = SHOWN_IN_FIGURE[target][1]
-    return [f"results/{dataset}/aligned/{slide}.ome.tif" for slide in slides_of(dataset, "test")]
-
-
-def range_of_figure(target):
-    """Give the training range in um of the network that a figure shows."""
-    return float(NETWORKS.loc[SHOWN_IN_FIGURE[target][0], "range_um"])
-
-
-def source_of_figure(target):
-    """Say where the data of a figure are from."""
-    return source_of(SHOWN_IN_FIGURE[target][1])
+def range_of(network):
+    """Give the training range of a network in um."""
+    return float(NETWORKS.loc[network, "range_um"])
 
 
 def depth_of_field_um(dataset):
@@ -137,33 +126,55 @@ def depth_of_field_um(dataset):
     return settings["emission_um"] / OBJECTIVES[settings["objective"]].numerical_aperture ** 2
 
 
-def evidence_of(target):
-    """List the results by which a target's claims are judged."""
-    if target == "tableS1":
-        return expand("results/{dataset}/manifest.tsv", dataset=DATASETS)
-    if target not in SHOWN_IN_FIGURE:
-        return f"results/{target.removesuffix('_truth')}/checks.tsv"
-    network, dataset = SHOWN_IN_FIGURE[target]
-    return {
-        "fig2": f"results/predictions/{network}/{dataset}/measurements.tsv",
-        "figS8": f"results/networks/{network}/history.tsv",
-        "figS9": f"results/networks/{network}/layers.tsv",
-    }[target]
+# Figures and tables on offer, each with the evidence and the facts on which its claims are judged.
+TARGETS = {}
+# Beside the targets, the road itself is judged against the simulator's truth.
+ROAD = {
+    f"{name}_truth": ({"checks": f"results/{name}/checks.tsv"}, {"dataset": name})
+    for name in SIMULATED
+    if slides_of(name, "train")
+}
+SUFFIXES = {"figures": ["pdf", "svg", "png", "tsv"], "tables": ["tsv", "html", "png"]}
 
 
-def facts_of(target):
+def offer(target, evidence, networks=(), datasets=None, facts=dict):
+    """Put a figure or table on offer, if this run has all that it shows.
+
+    `evidence` gives the tables by which its claims are judged, a path or a list of paths by keyword of the judge
+    in deepr.scorecard; `facts` is called for the judge's other keywords, and only if the target is on offer.
+    """
+    datasets = DATASETS if datasets is None else datasets
+    # A person's own data may bear the name of one of the paper's data sets; the paper's figures are not of them.
+    shown = set(DATASETS) - set(OWN) if networks else set(DATASETS)
+    if set(networks) <= set(NETWORKS.index) and set(datasets) <= shown:
+        TARGETS[target] = (evidence, {"data_source": sources_of(datasets), **facts()})
+
+
+def files_of_target(target):
+    """List the files that make one figure or table, and its rows of the scorecard."""
+    folder = "tables" if target.startswith("table") else "figures"
+    return [
+        *(f"results/{folder}/{target}.{suffix}" for suffix in SUFFIXES[folder]),
+        f"results/scorecard/{target}.tsv",
+    ]
+
+
+def evidence_of(wildcards):
+    """Give the tables by which a target's claims are judged, by keyword."""
+    return {**ROAD, **TARGETS}[wildcards.target][0]
+
+
+def facts_of(wildcards):
     """Give what a judge needs beside the evidence."""
-    facts = {"scale": config["scale"]}
-    if target == "tableS1":
-        sources = sorted({source_of(dataset) for dataset in DATASETS})
-        return {**facts, "data_sources": sources, "validation_fraction": config["split"]["validation_fraction"]}
-    if target not in SHOWN_IN_FIGURE:
-        return {**facts, "dataset": target.removesuffix("_truth")}
-    facts["data_source"] = source_of_figure(target)
-    if target == "fig2":
-        facts["range_um"] = range_of_figure(target)
-        facts["depth_of_field_um"] = depth_of_field_um(SHOWN_IN_FIGURE[target][1])
-    return facts
+    return {"scale": config["scale"], **{**ROAD, **TARGETS}[wildcards.target][1]}
+
+
+def files_of_network(network):
+    """List what makes a network whole: its weights, and its blind test on its own data sets."""
+    return [
+        f"results/networks/{network}/generator.keras",
+        *(predictions_of(network, dataset) for dataset in datasets_of(NETWORKS.loc[network])),
+    ]
 
 
 def memory_for_stack(wildcards, input):
@@ -171,7 +182,8 @@ def memory_for_stack(wildcards, input):
     dataset = config["datasets"].get(wildcards.dataset, {})
     if "frame_px" in dataset:
         planes = max(len(planes_um(slides["z_um"])) for slides in dataset["slides"].values())
-        stack_mb = dataset["frame_px"] ** 2 * planes * 2 / 1e6
+        bytes_per_pixel = 3 if isinstance(dataset["emission_um"], list) else 2
+        stack_mb = dataset["frame_px"] ** 2 * planes * bytes_per_pixel / 1e6
     else:
         stack_mb = input.size_mb
     return int(500 + 12 * stack_mb)
@@ -181,14 +193,14 @@ def made_table():
     """Say what the run made and where, one line per figure and table, and what the scorecard holds."""
     from deepr.scorecard import summarise
 
-    return summarise(Path("results"), TARGETS)
+    return summarise(Path("results"), list(TARGETS))
 
 
 wildcard_constraints:
     dataset=any_of(DATASETS),
     network=any_of(NETWORKS.index),
     slide=r"[A-Za-z0-9_.-]+",
-    target=any_of(JUDGED),
+    target=r"(fig|table)[A-Za-z0-9]+|" + any_of(ROAD),
 
 
 def rows_of_slide(wildcards):
@@ -211,6 +223,13 @@ def row_of_network(wildcards):
         "datasets": datasets_of(row),
         "range_um": float(row["range_um"]),
     }
+
+
+def training_of_network(wildcards):
+    """Give the training section of the config, with what a network's row of the sheet says instead."""
+    row = NETWORKS.loc[wildcards.network]
+    own = {key: int(row[key]) for key in ("iterations", "crop_px") if row[key] > 0}
+    return {**config["training"], **own}
 
 
 def start_of_network(wildcards):

@@ -21,6 +21,8 @@ rule train_network:
         "results/logs/networks/{network}/train.log",
     benchmark:
         "results/benchmarks/networks/{network}/train.tsv"
+    wildcard_constraints:
+        network=any_of(DEEPR),
     conda:
         "../../envs/networks.yaml"
     threads: config["training"]["threads"]
@@ -32,7 +34,7 @@ rule train_network:
         code=source_hash("deepr.networks.training", "deepr.networks.pairs", "deepr.slides"),
         row=lambda wildcards: row_of_network(wildcards),
         seed=config["seed"],
-        settings=config["training"],
+        settings=lambda wildcards: training_of_network(wildcards),
     message:
         "Train the network {wildcards.network}; an interrupted training goes on from its checkpoint."
     script:

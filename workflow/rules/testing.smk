@@ -27,6 +27,8 @@ rule test_network:
         "results/logs/predictions/{network}/{dataset}.log",
     benchmark:
         "results/benchmarks/predictions/{network}/{dataset}.tsv"
+    wildcard_constraints:
+        network=any_of(DEEPR),
     conda:
         "../../envs/networks.yaml"
     threads: 2

@@ -1,7 +1,6 @@
 """Acquire the z-stacks of one slide with the simulated microscope."""
 
 import pandas as pd
-from deepr.configuration import planes_um
 from deepr.focus import brent_search, vollath5
 from deepr.optics.acquisition import acquire_slide
 from deepr.optics.microscope import StageDrift
@@ -18,7 +17,7 @@ def acquire(
     dataset,
     slide,
     settings,
-    planes,
+    z_um,
     fields,
     drift,
     truth_range_um,
@@ -32,7 +31,7 @@ def acquire(
         objective=settings["objective"],
         emission_um=settings["emission_um"],
         frame_px=settings["frame_px"],
-        z_um=planes_um(planes),
+        z_um=z_um,
         fields=fields,
         slide=slide,
         seed=seed,
@@ -42,6 +41,8 @@ def acquire(
         score=vollath5,
         dataset=dataset,
         cover_glass_um=settings["cover_glass_um"],
+        tilt_deg=settings["tilt_deg"],
+        specimen_parameters=settings["specimen_parameters"],
         drift=StageDrift(**drift),
     )
     pixel_um = OBJECTIVES[settings["objective"]].pixel_um
@@ -66,7 +67,7 @@ if __name__ == "__main__":
             dataset=snakemake.wildcards.dataset,
             slide=snakemake.wildcards.slide,
             settings=snakemake.params.settings,
-            planes=snakemake.params.planes,
+            z_um=snakemake.params.z_um,
             fields=snakemake.params.fields,
             drift=snakemake.params.drift,
             truth_range_um=snakemake.params.truth_range_um,

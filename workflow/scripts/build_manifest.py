@@ -1,7 +1,8 @@
 """Put the patches of all slides of a data set into one manifest and divide its fields of view."""
 
 from deepr.manifest import build_manifest, count_patches
-from deepr.runtime import logged, random_generator
+from deepr.randomness import random_generator
+from deepr.runtime import logged
 from deepr.tables import read_table, write_table
 
 

@@ -14,7 +14,8 @@ import tensorflow as tf
 from deepr.networks.adversaries import Adversaries
 from deepr.networks.checkpoints import Checkpoint
 from deepr.networks.inference import load_generator
-from deepr.runtime import progress, random_generator, write_atomically
+from deepr.randomness import random_generator
+from deepr.runtime import progress, write_atomically
 from deepr.tables import InputError, read_table, write_json, write_table
 
 HISTORY_COLUMNS = (

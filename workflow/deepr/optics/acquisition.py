@@ -9,7 +9,7 @@ from deepr.optics.imaging import ImageFormation
 from deepr.optics.microscope import Microscope, StageDrift, Timing
 from deepr.optics.objective import OBJECTIVES
 from deepr.optics.specimens import make_specimen, refractive_index, slide_parameters
-from deepr.runtime import random_generator
+from deepr.randomness import random_generator
 
 # What a stack may lie off the focus: the error of the focus search and half a section.
 _FOCUS_MARGIN_UM = 2.0

@@ -7,10 +7,19 @@ from deepr.scorecard.summary import summarise
 from deepr.scorecard.training import judge_figure_s8, judge_figure_s9
 from deepr.scorecard.truth import judge_truth
 
+# Who judges which figure or table; each takes its evidence, data_source and scale by keyword.
+JUDGES = {
+    "fig2": judge_figure_2,
+    "figS8": judge_figure_s8,
+    "figS9": judge_figure_s9,
+    "tableS1": judge_table_s1,
+}
+
 __all__ = [
     "COLUMNS",
     "FAILS",
     "HOLDS",
+    "JUDGES",
     "UNTESTABLE",
     "join_rows",
     "judge_figure_2",

@@ -5,16 +5,16 @@ import pandas as pd
 from deepr.scorecard.rows import COLUMNS, row
 
 
-def judge_table_s1(manifests, validation_fraction, data_sources, scale):
+def judge_table_s1(manifests, validation_fraction, data_source, scale):
     """Judge the claims of Table S1: how fields of view are divided.
 
     Parameters
     ----------
-    manifests : dict of str to DataFrame
+    manifests : list of DataFrame
         Manifest of every data set; one that is for tests only takes no part in the ratio.
     validation_fraction : float
         The paper's 0.15.
-    data_sources : str or collection of str
+    data_source : str or collection of str
     scale : str
 
     Returns
@@ -23,7 +23,8 @@ def judge_table_s1(manifests, validation_fraction, data_sources, scale):
         One row per claim, columns `COLUMNS`.
     """
     divided, wrong, shared, leaking = [], [], [], []
-    for name, manifest in manifests.items():
+    for manifest in manifests:
+        name = manifest["dataset"].iloc[0]
         fields = manifest[["slide", "fov", "split"]].drop_duplicates()
         training, validation = ((fields["split"] == part).sum() for part in ("train", "validation"))
         if training or validation:
@@ -38,7 +39,7 @@ def judge_table_s1(manifests, validation_fraction, data_sources, scale):
         if not test_slides or test_slides & set(fields.loc[fields["split"] != "test", "slide"]):
             leaking.append(name)
     ratio = f"{1 - validation_fraction:.2f}:{validation_fraction:.2f}"
-    common = {"target": "tableS1", "data_source": data_sources, "scale": scale}
+    common = {"target": "tableS1", "data_source": data_source, "scale": scale}
     rows = [
         row(
             claim=f"training and validation are divided {ratio} by field of view",
