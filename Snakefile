@@ -28,6 +28,7 @@ include: "workflow/rules/alignment.smk"
 include: "workflow/rules/focus.smk"
 include: "workflow/rules/networks.smk"
 include: "workflow/rules/testing.smk"
+include: "workflow/rules/tilt.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/tables.smk"
 

@@ -54,7 +54,7 @@ def test_a_value_on_the_command_line_changes_the_default(snakemake, tmp_path):
 def test_a_scale_plans_no_other_scales_data(snakemake, repository, tmp_path):
     """A config with one data set plans that one alone."""
     config = yaml.safe_load((repository / "tests/config/config.yaml").read_text())
-    del config["datasets"]["breast"]
+    config["datasets"] = {"ovary": config["datasets"]["ovary"]}
     (tmp_path / "networks.tsv").write_text("name\tkind\tdatasets\trange_um\tstart_from\novary_5\tdeepr\tovary\t5\t\n")
     config["networks"] = "networks.tsv"
     (tmp_path / "one.yaml").write_text(yaml.safe_dump(config))
