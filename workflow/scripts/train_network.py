@@ -10,8 +10,8 @@ from deepr.slides import open_slide
 from deepr.tables import read_table
 
 
-def train(manifest_paths, slide_paths, folder, row, settings, seed, start_from):
-    """Train the network of one row of the sheet into its folder."""
+def train(manifest_paths, slide_paths, folder, row, settings, seed, start_from, scale):
+    """Train the network of one row of the sheet into its folder, with what it was trained on beside it."""
     manifest = pd.concat([read_table(path) for path in manifest_paths], ignore_index=True)
     slides = {_name_of(path): open_slide(path) for path in slide_paths}
     samplers = {
@@ -33,8 +33,24 @@ def train(manifest_paths, slide_paths, folder, row, settings, seed, start_from):
         settings=settings,
         seed=seed,
         start_from=start_from,
-        description=row,
+        description={**row, "scale": scale, "data": _data_of(slides)},
     )
+
+
+def _data_of(slides):
+    """Describe each data set: an image to refocus should be like these."""
+    data = {}
+    for (dataset, _), slide in slides.items():
+        stack = slide.stack(slide.fields[0])
+        data[dataset] = {
+            "source": slide.source,
+            "objective": slide.objective,
+            "channel": slide.channel,
+            "pixel_um": slide.pixel_um,
+            "channels": stack.shape[3] if stack.ndim == 4 else 1,
+            "dtype": str(stack.dtype),
+        }
+    return data
 
 
 def _name_of(path):
@@ -53,4 +69,5 @@ if __name__ == "__main__":
             settings=snakemake.params.settings,
             seed=snakemake.params.seed,
             start_from=snakemake.input.start_from or None,
+            scale=snakemake.params.scale,
         )
