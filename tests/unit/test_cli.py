@@ -1,0 +1,203 @@
+"""The command deepr: files in, files out, and what it says of them."""
+
+import json
+
+import imagecodecs
+import numpy as np
+import pytest
+import tifffile
+from deepr.cli import DONE, SOME_FAILED, WRONG_CALL, main
+from deepr.images import read_image
+from deepr.networks.generator import build_generator
+from deepr.networks.inference import refocus
+from deepr.sheets import read_networks, read_stacks
+from scipy.ndimage import gaussian_filter
+
+
+def made_network(folder, channels=1):
+    folder.mkdir()
+    generator = build_generator(4, channels, seed=0)
+    generator.save(folder / "generator.keras")
+    data = {
+        "source": "simulated",
+        "objective": "20x/0.75",
+        "channel": "DAPI",
+        "pixel_um": 0.325,
+        "channels": channels,
+        "dtype": "uint16",
+    }
+    network = {"name": "mine_5", "kind": "deepr", "range_um": 5.0, "scale": "tiny", "data": {"mine": data}}
+    settings = {"base_channels": 2, "iterations": 8, "crop_px": 64}
+    config = {"network": network, "settings": settings, "seed": 1}
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder, generator
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    return made_network(tmp_path_factory.mktemp("networks") / "grey")
+
+
+def texture(shape, dtype=np.uint16, seed=0):
+    pixels = gaussian_filter(np.random.default_rng(seed).normal(size=shape), (*[0] * (len(shape) - 2), 2, 2))
+    pixels = (pixels - pixels.min()) / np.ptp(pixels)
+    return (pixels * 200).astype(dtype) if dtype == np.uint8 else (pixels * 4000).astype(dtype)
+
+
+def call(network, output, *paths):
+    return main(["refocus", *map(str, paths), "--network", str(network[0]), "--output", str(output), "--quiet"])
+
+
+def test_an_image_comes_back_refocused(network, tmp_path):
+    """Odd sides, 16 bit: the result is the network's, rounded, with the same type and pixel size in um."""
+    image = texture((75, 101))
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, image, imagej=True, resolution=(1 / 0.325, 1 / 0.325), metadata={"unit": "um"})
+    assert call(network, tmp_path / "out", path) == DONE
+    result = read_image(tmp_path / "out" / "a.tif")
+    wanted = np.clip(np.rint(refocus(image, network[1])), 0, 65535)
+    np.testing.assert_allclose(result.pixels, wanted, atol=1)
+    assert result.pixels.dtype == np.uint16
+    assert result.pixel_um == pytest.approx(0.325)
+    assert result.format == "imagej"
+
+
+def test_every_plane_of_an_ome_stack_is_refocused_by_itself(network, tmp_path):
+    """Channels, planes, names and sizes of an OME-TIFF stay; each plane is what it would be alone."""
+    stack = texture((2, 5, 64, 80), np.float32)
+    path = tmp_path / "stack.ome.tif"
+    metadata = {
+        "axes": "CZYX",
+        "PhysicalSizeX": 325.0,
+        "PhysicalSizeXUnit": "nm",
+        "PhysicalSizeZ": 0.5,
+        "PhysicalSizeZUnit": "µm",
+        "Channel": {"Name": ["DAPI", "Cy5"]},
+    }
+    tifffile.imwrite(path, stack, metadata=metadata)
+    assert call(network, tmp_path / "out", path) == DONE
+    result = read_image(tmp_path / "out" / "stack.ome.tif")
+    assert (result.axes, result.pixels.shape, result.pixels.dtype) == ("CZYX", stack.shape, np.float32)
+    assert (result.pixel_um, result.step_um) == (pytest.approx(0.325), 0.5)
+    assert result.metadata["Channel"]["Name"] == ["DAPI", "Cy5"]
+    np.testing.assert_allclose(result.pixels[1, 3], refocus(stack[1, 3], network[1]), rtol=1e-4, atol=0.5)
+
+
+def test_types_and_colours_stay(network, tmp_path):
+    """8-bit PNG and colour TIFF come back as they went in."""
+    grey = texture((64, 70), np.uint8)
+    (tmp_path / "g.png").write_bytes(imagecodecs.png_encode(grey))
+    assert call(network, tmp_path / "out", tmp_path / "g.png") == DONE
+    result = imagecodecs.png_decode((tmp_path / "out" / "g.png").read_bytes())
+    assert (result.shape, result.dtype) == (grey.shape, np.uint8)
+    colour = made_network(tmp_path / "colour", channels=3)
+    rgb = np.moveaxis(texture((3, 64, 96), np.uint8), 0, 2)
+    tifffile.imwrite(tmp_path / "c.tif", rgb, photometric="rgb")
+    assert call(colour, tmp_path / "out", tmp_path / "c.tif") == DONE
+    result = read_image(tmp_path / "out" / "c.tif")
+    assert (result.axes, result.pixels.shape, result.pixels.dtype) == ("YXS", rgb.shape, np.uint8)
+    np.testing.assert_allclose(result.pixels, np.clip(refocus(rgb, colour[1]), 0, 255), atol=1)
+
+
+def test_a_bad_file_among_good_ones_is_named(network, tmp_path, capfd):
+    """The good ones are done, the bad ones named with what is wrong, and the exit code says so."""
+    good = tmp_path / "good.tif"
+    tifffile.imwrite(good, texture((64, 64)))
+    cut = tmp_path / "cut.tif"
+    cut.write_bytes(good.read_bytes()[:300])
+    flat = tmp_path / "flat.tif"
+    tifffile.imwrite(flat, np.full((64, 64), 7, np.uint16))
+    broken = tmp_path / "broken.tif"
+    tifffile.imwrite(broken, np.where(np.eye(64) > 0, np.nan, texture((64, 64), np.float32)))
+    rgb = tmp_path / "rgb.tif"
+    tifffile.imwrite(rgb, np.zeros((64, 64, 3), np.uint8), photometric="rgb")
+    missing, text = tmp_path / "missing.tif", tmp_path / "notes.txt"
+    text.write_text("no image")
+    paths = [good, cut, flat, broken, rgb, missing, text]
+    assert call(network, tmp_path / "out", *paths) == SOME_FAILED
+    said = capfd.readouterr().err
+    assert "1 of 7 images refocused" in said
+    for path, sentence in (
+        (cut, "found no readable image"),
+        (flat, "found a constant image"),
+        (broken, "found NaN or infinity"),
+        (rgb, "found a colour image, wanted a grey one"),
+        (missing, "no such file"),
+        (text, "file of type '.txt'"),
+    ):
+        assert any(str(path) in line and sentence in line for line in said.splitlines()), (path, said)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.tif"]
+
+
+def test_nothing_is_written_over(network, tmp_path, capfd):
+    """A result that exists, and the image itself, stay; with --overwrite the result is replaced, never the image."""
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, texture((64, 64)))
+    before = path.read_bytes()
+    assert call(network, tmp_path / "out", path) == DONE
+    (tmp_path / "out" / "a.tif").write_text("mine")
+    assert call(network, tmp_path / "out", path) == SOME_FAILED
+    assert (tmp_path / "out" / "a.tif").read_text() == "mine"
+    assert "exists already" in capfd.readouterr().err
+    again = ["refocus", str(path), "--network", str(network[0]), "--quiet", "--overwrite", "--output"]
+    assert main([*again, str(tmp_path / "out")]) == DONE
+    assert read_image(tmp_path / "out" / "a.tif").pixels.shape == (64, 64)
+    assert main([*again, str(tmp_path)]) == SOME_FAILED
+    assert path.read_bytes() == before
+
+
+def test_what_does_not_fit_the_training_is_said(network, tmp_path, capfd):
+    """Another pixel size and another bit depth are warned of, an image like the training's is not."""
+    for name, pixel_um, dtype in (("fits", 0.325, np.uint16), ("wide", 0.65, np.uint8)):
+        path = tmp_path / f"{name}.tif"
+        resolution = (1 / pixel_um, 1 / pixel_um)
+        tifffile.imwrite(path, texture((64, 64), dtype), imagej=True, resolution=resolution, metadata={"unit": "um"})
+    assert call(network, tmp_path / "out", tmp_path / "fits.tif") == DONE
+    assert "warning" not in capfd.readouterr().err
+    assert call(network, tmp_path / "out", tmp_path / "wide.tif") == DONE
+    said = capfd.readouterr().err
+    assert "its pixel is 0.65 um; the network was trained on 0.325 um" in said
+    assert "its pixels are uint8; the network was trained on uint16" in said
+
+
+def test_a_constant_plane_of_a_stack_stays(network, tmp_path, capfd):
+    """The other planes are refocused, and the plane is named."""
+    stack = texture((3, 64, 64))
+    stack[1] = 100
+    tifffile.imwrite(tmp_path / "s.tif", stack, imagej=True, metadata={"axes": "ZYX"})
+    assert call(network, tmp_path / "out", tmp_path / "s.tif") == DONE
+    result = read_image(tmp_path / "out" / "s.tif").pixels
+    np.testing.assert_array_equal(result[1], stack[1])
+    assert not np.array_equal(result[2], stack[2])
+    assert "plane 1 is constant" in capfd.readouterr().err
+
+
+def test_a_wrong_call_says_what_is_wrong(tmp_path, capfd):
+    """No network, or no folder for the results: exit code 2 and one sentence."""
+    assert main(["refocus", "a.tif", "--network", str(tmp_path), "--output", str(tmp_path / "o")]) == WRONG_CALL
+    assert "no such file, wanted a trained generator" in capfd.readouterr().err
+    assert main(["info", str(tmp_path)]) == WRONG_CALL
+    assert "found no generator.keras" in capfd.readouterr().err
+
+
+def test_info_says_what_a_network_was_trained_on(network, capsys):
+    """Name, range, optics and pixel type stand there."""
+    assert main(["info", str(network[0])]) == DONE
+    said = capsys.readouterr().out
+    for text in ("mine_5 (deepr)", "5 um to each side", "20x/0.75, 0.325 um pixels, DAPI, uint16", "simulated"):
+        assert text in said
+
+
+def test_init_writes_sheets_that_can_be_read(tmp_path, capsys):
+    """The sheets are whole once the examples are filled in, and nothing is written over."""
+    folder = tmp_path / "own"
+    assert main(["init", str(folder)]) == DONE
+    assert str(folder / "stacks.tsv") in (folder / "own.yaml").read_text()
+    assert list(read_networks(folder / "networks.tsv", ["mine"])["name"]) == ["mine_5"]
+    sheet = folder / "stacks.tsv"
+    sheet.write_text(sheet.read_text().replace("# mine", "mine"))
+    (folder / "stacks").mkdir()
+    for name in ("slide1_f1.tif", "slide1_f2_z1.tif", "slide2_f1.tif"):
+        (folder / "stacks" / name).touch()
+    assert list(read_stacks(sheet)["split"]) == ["train", "train", "test"]
+    assert main(["init", str(folder)]) == WRONG_CALL

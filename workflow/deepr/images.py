@@ -1,0 +1,243 @@
+"""Single image files of a microscopist, TIFF, OME-TIFF or PNG: read, and written back as they were.
+
+Slides of the workflow are `deepr.slides`; this is for one file in, one file out.
+"""
+
+import re
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import tifffile
+
+from deepr.runtime import write_atomically
+from deepr.tables import InputError
+
+SUFFIXES = (".tif", ".tiff", ".png")
+PIXEL_TYPES = ("uint8", "uint16", "float32", "float64")
+_UM_PER_UNIT = {
+    **dict.fromkeys(("um", "µm", "μm", "micron", "microns", "micrometer", "micrometre", "\\u00b5m"), 1.0),
+    **dict.fromkeys(("nm", "nanometer", "nanometre"), 1e-3),
+    **dict.fromkeys(("mm", "millimeter", "millimetre"), 1e3),
+    **dict.fromkeys(("cm", "centimeter", "centimetre"), 1e4),
+    **dict.fromkeys(("m", "meter", "metre"), 1e6),
+    **dict.fromkeys(("inch", "in"), 25400.0),
+}
+# Resolution tags without a microscope behind them say 72 or 96 dots per inch.
+_LARGEST_PIXEL_UM = 100.0
+_IMAGEJ_TYPES = ("uint8", "uint16", "float32")
+_LARGEST_IMAGEJ_BYTES = 2**32 - 2**25
+
+
+@dataclass
+class Image:
+    """One image file.
+
+    Attributes
+    ----------
+    path : Path
+    pixels : ndarray
+        Axes as in `axes`; memory-mapped where the file allows.
+    axes : str
+        For example "YX", "ZYX", "CYX", "TZCYX", "YXS"; S are the samples of a colour image.
+    pixel_um, step_um : float or None
+        Side of a pixel and distance of the planes, where the file says so.
+    format : {"ome", "imagej", "tiff", "png"}
+        What the file is, and what a result is written as.
+    metadata : dict
+        What else goes from the file to the result: channel names, display ranges, time step.
+    """
+
+    path: Path
+    pixels: np.ndarray
+    axes: str
+    pixel_um: float | None = None
+    step_um: float | None = None
+    format: str = "tiff"
+    metadata: dict = field(default_factory=dict)
+
+    @property
+    def colour(self):
+        """Whether every plane is in colour."""
+        return self.axes.endswith("S")
+
+    @property
+    def planes(self):
+        """All planes one after the other, (N, Y, X) or (N, Y, X, 3), without a copy."""
+        return self.pixels.reshape(-1, *self.pixels.shape[-3 if self.colour else -2 :])
+
+
+def read_image(path):
+    """Read an image file.
+
+    Parameters
+    ----------
+    path : str or Path
+        TIFF, OME-TIFF or PNG; 8 or 16 bit or float; grey or RGB; any number of further axes. Of several
+        images in a TIFF the first is read; an opacity channel is left away.
+
+    Returns
+    -------
+    Image
+
+    Raises
+    ------
+    InputError
+        If there is no such file, it cannot be read, or its pixels are of another kind.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file, wanted an image")
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"{path}: found a file of type '{path.suffix}', wanted one of {', '.join(SUFFIXES)}")
+    try:
+        image = _read_png(path) if path.suffix.lower() == ".png" else _read_tiff(path)
+    except InputError:
+        raise
+    except Exception as error:  # the decoders raise whatever a broken file leads them to
+        raise InputError(f"{path}: found no readable image ({error}), wanted a whole TIFF or PNG file") from error
+    if image.pixels.dtype.name not in PIXEL_TYPES:
+        raise InputError(f"{path}: found pixels of type {image.pixels.dtype}, wanted one of {', '.join(PIXEL_TYPES)}")
+    if image.pixels.size == 0:
+        raise InputError(f"{path}: found no pixels, wanted an image")
+    return image
+
+
+def _read_png(path):
+    pixels = imagecodecs.png_decode(path.read_bytes())
+    if pixels.ndim == 3:
+        # Grey or colour, each with or without opacity
+        pixels = pixels[..., 0] if pixels.shape[2] <= 2 else pixels[..., :3]
+    return Image(path, np.ascontiguousarray(pixels), "YX" if pixels.ndim == 2 else "YXS", format="png")
+
+
+def _read_tiff(path):
+    with tifffile.TiffFile(path) as tiff:
+        series = tiff.series[0]
+        axes, page = series.axes, series.keyframe
+        # Compressed pages are unpacked into a temporary file: a stack may be larger than the memory.
+        pixels = series.asarray(out="memmap")
+        if pixels.shape != series.shape:
+            raise InputError(f"{path}: found {pixels.shape} pixels, wanted {series.shape} as its header says")
+        image = Image(path, pixels, axes)
+        if tiff.is_ome:
+            image.format = "ome"
+            _read_ome(image, tiff.ome_metadata)
+        elif tiff.is_imagej:
+            image.format = "imagej"
+            _read_imagej(image, tiff.imagej_metadata or {}, page)
+        else:
+            image.pixel_um = _pixel_of_tags(page, {2: "inch", 3: "cm"}.get(_tag(page, "ResolutionUnit", 1), ""))
+    return _with_planes_last(image)
+
+
+def _with_planes_last(image):
+    """Refuse axes that are no planes; leave the opacity of a colour image away."""
+    axes = image.axes
+    if axes.endswith("S") and image.pixels.shape[-1] in (3, 4):
+        image.pixels = image.pixels[..., :3]
+    elif "S" in axes:
+        raise InputError(
+            f"{image.path}: found axes {axes} of shape {image.pixels.shape}, wanted the three samples of colour last"
+        )
+    if not axes.removesuffix("S").endswith("YX"):
+        raise InputError(f"{image.path}: found axes {axes}, wanted planes (Y, X) last")
+    return image
+
+
+def _read_ome(image, text):
+    root = ElementTree.fromstring(text)
+    space = {"ome": root.tag.split("}")[0].strip("{")}
+    pixels = root.find(".//ome:Pixels", space)
+    if pixels is None:
+        return
+    for name, key in (("PhysicalSizeX", "pixel_um"), ("PhysicalSizeZ", "step_um")):
+        if pixels.get(name):
+            scale = _UM_PER_UNIT.get(pixels.get(f"{name}Unit", "µm").lower())
+            setattr(image, key, float(pixels.get(name)) * scale if scale else None)
+    names = [channel.get("Name") for channel in pixels.findall("ome:Channel", space)]
+    if any(names):
+        image.metadata["Channel"] = {"Name": [name or f"channel {number}" for number, name in enumerate(names)]}
+
+
+def _read_imagej(image, metadata, page):
+    image.pixel_um = _pixel_of_tags(page, str(metadata.get("unit", "")))
+    scale = _UM_PER_UNIT.get(str(metadata.get("unit", "")).lower())
+    if scale and metadata.get("spacing"):
+        image.step_um = abs(float(metadata["spacing"])) * scale
+    kept = ("finterval", "fps", "Labels", "LUTs", "mode", "loop")
+    image.metadata = {key: metadata[key] for key in kept if key in metadata}
+
+
+def _pixel_of_tags(page, unit):
+    scale = _UM_PER_UNIT.get(unit.lower())
+    resolution = _tag(page, "XResolution", None)
+    if not (scale and resolution and resolution[0] and resolution[1]):
+        return None
+    pixel_um = scale * resolution[1] / resolution[0]
+    return pixel_um if pixel_um < _LARGEST_PIXEL_UM else None
+
+
+def _tag(page, name, default):
+    return page.tags[name].value if name in page.tags else default
+
+
+def write_image(path, image, planes):
+    """Write a result in the format, type and with the metadata of the image that it was made from.
+
+    Parameters
+    ----------
+    path : str or Path
+        Written whole or not at all; must have the image's own suffix.
+    image : Image
+        The original.
+    planes : iterable of ndarray
+        One (Y, X) or (Y, X, 3) array of the original's pixel type for each of its planes, in order. They
+        are written as they come.
+
+    Notes
+    -----
+    A plain TIFF becomes one that ImageJ and Fiji open with the right pixel size in um; pixel types that
+    ImageJ does not know are written as OME-TIFF.
+    """
+    shape, dtype = image.pixels.shape, image.pixels.dtype
+    photometric = "rgb" if image.colour else "minisblack"
+    with write_atomically(path) as temporary:
+        if image.format == "png":
+            temporary.write_bytes(imagecodecs.png_encode(next(iter(planes))))
+            return
+        ome = image.format == "ome" or not _imagej_can_hold(image)
+        if ome:
+            metadata = {"axes": image.axes, **image.metadata}
+            if image.pixel_um:
+                sizes = {"PhysicalSizeX": image.pixel_um, "PhysicalSizeY": image.pixel_um}
+                units = {"PhysicalSizeXUnit": "µm", "PhysicalSizeYUnit": "µm"}
+                metadata |= sizes | units
+            if image.step_um:
+                metadata |= {"PhysicalSizeZ": image.step_um, "PhysicalSizeZUnit": "µm"}
+            options = {"ome": True, "bigtiff": True}
+        else:
+            metadata = {"axes": image.axes, **image.metadata}
+            if image.pixel_um:
+                metadata["unit"] = "um"
+            if image.step_um:
+                metadata["spacing"] = image.step_um
+            options = {"imagej": True}
+        resolution = (1 / image.pixel_um, 1 / image.pixel_um) if image.pixel_um else None
+        with tifffile.TiffWriter(temporary, **options) as writer:
+            writer.write(
+                iter(planes),
+                shape=shape,
+                dtype=dtype,
+                photometric=photometric,
+                metadata=metadata,
+                resolution=resolution,
+                resolutionunit=None if resolution is None else 1 if options.get("imagej") else "NONE",
+            )
+
+
+def _imagej_can_hold(image):
+    fits = image.pixels.nbytes < _LARGEST_IMAGEJ_BYTES and re.fullmatch(r"T?Z?C?YXS?", image.axes)
+    return bool(fits) and image.pixels.dtype.name in (("uint8",) if image.colour else _IMAGEJ_TYPES)
