@@ -29,6 +29,7 @@ include: "workflow/rules/focus.smk"
 include: "workflow/rules/networks.smk"
 include: "workflow/rules/testing.smk"
 include: "workflow/rules/tilt.smk"
+include: "workflow/rules/own.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/tables.smk"
 

@@ -1,0 +1,68 @@
+"""A person's own stacks: what a network makes of them, in figures and a table."""
+
+# Every network that was trained on own stacks, with each of its data sets.
+OWN_PAIRS = [
+    (network, dataset) for network in DEEPR for dataset in datasets_of(NETWORKS.loc[network]) if dataset in OWN
+]
+
+
+rule own:
+    input:
+        [f"results/own/{network}/{dataset}/quality.svg" for network, dataset in OWN_PAIRS],
+        "results/own/summary.tsv" if OWN_PAIRS else [],
+
+
+rule draw_own_figure:
+    input:
+        measurements="results/predictions/{network}/{dataset}/measurements.tsv",
+        predictions="results/predictions/{network}/{dataset}/slides",
+        manifest="results/{dataset}/manifest.tsv",
+        slides=lambda wildcards: test_slides(wildcards.dataset),
+    output:
+        report("results/own/{network}/{dataset}/quality.svg", caption="../report/own.rst", category="Own stacks"),
+        multiext("results/own/{network}/{dataset}/quality", ".pdf", ".png", ".tsv"),
+    log:
+        "results/logs/own/{network}/{dataset}.log",
+    benchmark:
+        "results/benchmarks/own/{network}/{dataset}.tsv"
+    wildcard_constraints:
+        dataset=any_of(OWN),
+        network=any_of(DEEPR),
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        code=source_hash("deepr.figures.figure_2", "deepr.slides"),
+        range_um=lambda wildcards: range_of(wildcards.network),
+        data_source="own",
+        scale=config["scale"],
+    message:
+        "Draw what {wildcards.network} makes of unseen stacks of {wildcards.dataset}, and image quality against defocus."
+    script:
+        "../scripts/draw_figure_2.py"
+
+
+rule summarise_own_tests:
+    input:
+        [predictions_of(network, dataset) for network, dataset in OWN_PAIRS],
+    output:
+        "results/own/summary.tsv",
+    log:
+        "results/logs/own/summary.log",
+    benchmark:
+        "results/benchmarks/own/summary.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=source_hash("deepr.metrics"),
+    message:
+        "Tabulate SSIM and RMSE of input and output against defocus for every own network."
+    script:
+        "../scripts/summarise_own_tests.py"
