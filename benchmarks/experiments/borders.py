@@ -1,8 +1,8 @@
 """How much the border of an image harms its refocusing: crops as in training against whole patches as in testing.
 
-Run as ``python benchmarks/experiments/borders.py``, with ``workflow`` on the PYTHONPATH, after ``make fig2``. Every test
-patch is refocused whole and, as the network was trained, in crops that know nothing of each other; both are compared
-with the ground truth, by the distance of a pixel from the border of its crop.
+Run as ``python benchmarks/experiments/borders.py``, with ``workflow`` on the PYTHONPATH, after ``make fig2``. Every
+test patch is refocused whole and, as the network was trained, in crops that know nothing of each other; both are
+compared with the ground truth, by the distance of a pixel from the border of its crop.
 """
 
 import argparse
