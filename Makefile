@@ -8,10 +8,13 @@ VENV := .venv
 RUN := $(VENV)/bin/python workflow/run.py --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
 
 .DEFAULT_GOAL := all
-.PHONY: all test lint benchmark clean environment figures manifests
+.PHONY: all report test lint benchmark clean environment figures manifests
 
 all figures manifests: environment
 	$(RUN) -- $@
+
+report: environment
+	$(RUN) -- results/report.html
 
 fig% table% results/%: environment
 	$(RUN) -- $@

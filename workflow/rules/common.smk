@@ -95,6 +95,19 @@ def source_of(dataset):
     return "simulated" if dataset in SIMULATED else "own"
 
 
+def facts_of_dataset(dataset):
+    """Say in one row where a data set comes from and how it was acquired."""
+    settings = config["datasets"][dataset]
+    facts = {"data set": dataset, "source": source_of(dataset), "patch_px": settings["patch_px"]}
+    for key in ("specimen", "objective", "channel", "emission_um", "cover_glass_um", "tilt_deg"):
+        facts[key] = str(settings.get(key, ""))
+    return {
+        **facts,
+        "training slides": len(slides_of(dataset, "train")),
+        "test slides": len(slides_of(dataset, "test")),
+    }
+
+
 def sources_of(datasets):
     """Say where several data sets come from."""
     return ", ".join(sorted({source_of(dataset) for dataset in datasets}))

@@ -79,3 +79,36 @@ rule join_scorecard:
         "Put the verdicts on all claims into one table."
     script:
         "../scripts/join_scorecard.py"
+
+
+rule write_report:
+    input:
+        figures=lambda wildcards: [f"results/figures/{name}.png" for name in TARGETS if name.startswith("fig")],
+        tables=lambda wildcards: [f"results/tables/{name}.tsv" for name in TARGETS if name.startswith("table")],
+        scorecard="results/scorecard.tsv",
+        template=HERE / "workflow/report/page.html.jinja",
+        ledger=HERE / "docs/assumptions.md",
+    output:
+        "results/report.html",
+    log:
+        "results/logs/report.log",
+    benchmark:
+        "results/benchmarks/report/report.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=20,
+    params:
+        code=source_hash("deepr.report"),
+        figures=lambda wildcards: [name for name in TARGETS if name.startswith("fig")],
+        tables=lambda wildcards: [name for name in TARGETS if name.startswith("table")],
+        captions_folder=str(HERE / "workflow/report"),
+        data_sets=[facts_of_dataset(dataset) for dataset in DATASETS],
+        scale=config["scale"],
+        seed=config["seed"],
+    message:
+        "Put every figure and table, the scorecard and the ledger into one page."
+    script:
+        "../scripts/write_report.py"
