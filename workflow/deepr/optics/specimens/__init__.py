@@ -3,6 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from deepr.optics.specimens.beads import (
+    DRY_INDEX,
+    MEDIUM_INDEX,
+    bead_parameters,
+    make_beads,
+    make_beads_in_volume,
+    volume_parameters,
+)
 from deepr.optics.specimens.breast import breast_parameters, make_breast
 from deepr.optics.specimens.ovary import make_ovary, ovary_parameters
 from deepr.optics.specimens.specimen import MOUNTING_INDEX, Specimen
@@ -24,6 +32,8 @@ class _Kind:
 
 
 _KINDS = {
+    "beads": _Kind(bead_parameters, make_beads, DRY_INDEX),
+    "beads_volume": _Kind(volume_parameters, make_beads_in_volume, MEDIUM_INDEX),
     "breast": _Kind(breast_parameters, make_breast, MOUNTING_INDEX),
     "ovary": _Kind(ovary_parameters, make_ovary, MOUNTING_INDEX),
 }
@@ -35,7 +45,7 @@ def make_specimen(name, shape, pixel_um, rng, **parameters):
     Parameters
     ----------
     name : str
-        "ovary" or "breast".
+        A key of `_KINDS`: "ovary", "breast", "beads" and so on.
     shape : tuple of int
         (Y, X) of a layer.
     pixel_um : float
