@@ -21,6 +21,10 @@ _SEARCH_REACH_UM = 8.0
 # thickness of the cover glass that would cause it.
 COVER_GLASS_UM = {"40x/0.95": 163.0, "20x/0.75": 160.0, "20x/0.45": 170.0}
 
+# BBBC006 is from a 12-bit CCD. Background and noise of its images (125 counts, deviation 3.4) fit an offset of 100, 3
+# electrons per count and a read noise of 6.
+CAMERAS = {"20x/0.45": Camera(gain=3.0, offset=100.0, read_noise=6.0, full_well=12_000.0, bits=12)}
+
 
 @dataclass(frozen=True)
 class AcquiredField:
@@ -72,7 +76,7 @@ def acquire_slide(
     cover_glass_um=None,
     tilt_deg=0.0,
     drift=StageDrift(),  # noqa: B008 (frozen)
-    camera=Camera(),  # noqa: B008 (frozen)
+    camera=None,
     timing=Timing(),  # noqa: B008 (frozen)
     specimen_parameters=None,
 ):
@@ -109,7 +113,9 @@ def acquire_slide(
         Effective cover glass; by default that of `COVER_GLASS_UM`.
     tilt_deg : float
         Tilt about the x axis.
-    drift, camera, timing : StageDrift, Camera, Timing
+    drift, timing : StageDrift, Timing
+    camera : Camera, optional
+        By default that of `CAMERAS`, or else the paper's.
     specimen_parameters : dict, optional
         Replaces parameters of the specimen that are otherwise drawn for the slide.
 
@@ -130,6 +136,7 @@ def acquire_slide(
     parameters = slide_parameters(specimen, random_generator(seed, dataset, specimen, slide))
     parameters |= specimen_parameters or {}
     lens = OBJECTIVES[objective]
+    camera = CAMERAS.get(objective, Camera()) if camera is None else camera
     tilt_um = frame_px / 2 * lens.pixel_um * abs(np.sin(np.radians(tilt_deg)))
     formation = ImageFormation(
         lens,

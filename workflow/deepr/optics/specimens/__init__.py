@@ -12,6 +12,7 @@ from deepr.optics.specimens.beads import (
     volume_parameters,
 )
 from deepr.optics.specimens.breast import breast_parameters, make_breast
+from deepr.optics.specimens.cells import WATER_INDEX, cell_parameters, make_nuclei, make_phalloidin
 from deepr.optics.specimens.ovary import make_ovary, ovary_parameters
 from deepr.optics.specimens.specimen import MOUNTING_INDEX, Specimen
 
@@ -35,7 +36,9 @@ _KINDS = {
     "beads": _Kind(bead_parameters, make_beads, DRY_INDEX),
     "beads_volume": _Kind(volume_parameters, make_beads_in_volume, MEDIUM_INDEX),
     "breast": _Kind(breast_parameters, make_breast, MOUNTING_INDEX),
+    "nuclei": _Kind(cell_parameters, make_nuclei, WATER_INDEX),
     "ovary": _Kind(ovary_parameters, make_ovary, MOUNTING_INDEX),
+    "phalloidin": _Kind(cell_parameters, make_phalloidin, WATER_INDEX),
 }
 
 
