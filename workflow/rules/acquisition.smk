@@ -21,7 +21,7 @@ rule acquire_slide:
     params:
         code=source_hash("deepr.optics.acquisition", "deepr.focus", "deepr.slides"),
         seed=config["seed"],
-        settings=lambda wildcards: microscope_of(wildcards.dataset),
+        settings=lambda wildcards: microscope_of(wildcards),
         z_um=lambda wildcards: planes_um(acquisition_of(wildcards)["z_um"]).tolist(),
         fields=lambda wildcards: acquisition_of(wildcards)["fields"],
         drift=config["microscope"]["drift"],

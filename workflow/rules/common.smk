@@ -74,13 +74,15 @@ def acquisition_of(wildcards):
     return config["datasets"][wildcards.dataset]["slides"][kind]
 
 
-def microscope_of(dataset):
-    """Give what is the same for every slide of a simulated data set."""
+def microscope_of(wildcards):
+    """Give the specimen of a simulated slide, and what is the same for every slide of its data set."""
     keys = (
         *("specimen", "specimen_parameters", "objective", "channel", "emission_um"),
         *("cover_glass_um", "frame_px", "tilt_deg"),
     )
-    return {key: config["datasets"][dataset][key] for key in keys}
+    settings = {key: config["datasets"][wildcards.dataset][key] for key in keys}
+    own = acquisition_of(wildcards)["specimen_parameters"]
+    return {**settings, "specimen_parameters": {**settings["specimen_parameters"], **own}}
 
 
 def truth_range_of(wildcards):

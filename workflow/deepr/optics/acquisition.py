@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from deepr.optics.brightfield import COLOUR_CAMERA, BrightfieldMicroscope
 from deepr.optics.camera import Camera
 from deepr.optics.imaging import ImageFormation
 from deepr.optics.microscope import Microscope, StageDrift, Timing
@@ -34,12 +35,12 @@ class AcquiredField:
     ----------
     field : str
         "f001" and so on.
-    stack : (Z, Y, X) ndarray of uint16
+    stack : (Z, Y, X) ndarray of uint16, or (Z, Y, X, 3) of uint8
     z_um : (Z,) ndarray of float64
         Stage positions relative to the reference plane.
     truth_rows : list of dict
         One per plane: fov, plane, z_um, focus_z_um, dy_px, dx_px, rotation_deg.
-    truth_planes : (T, Y, X) ndarray of float32
+    truth_planes : (T, Y, X) or (T, Y, X, 3) ndarray of float32
         Noise-free counts of the planes near focus, in the frame and with the drift of the acquired ones.
     truth_z_um : (T,) ndarray of float64
     clock_s : float
@@ -91,8 +92,9 @@ def acquire_slide(
         Name that `deepr.optics.specimens.make_specimen` knows.
     objective : str
         Key of `deepr.optics.objective.OBJECTIVES`.
-    emission_um : float
-        Wavelength in vacuum.
+    emission_um : float or (3,) sequence of float
+        Wavelength in vacuum; three, for red, green and blue, make a brightfield image in colour of a
+        specimen that is stained.
     frame_px : int
         Side of the square frame.
     z_um : (Z,) array_like of float
@@ -136,24 +138,34 @@ def acquire_slide(
     parameters = slide_parameters(specimen, random_generator(seed, dataset, specimen, slide))
     parameters |= specimen_parameters or {}
     lens = OBJECTIVES[objective]
-    camera = CAMERAS.get(objective, Camera()) if camera is None else camera
+    wavelengths_um = np.atleast_1d(emission_um).astype(float)
+    if wavelengths_um.size not in (1, 3):
+        raise ValueError(f"emission_um has {wavelengths_um.size} values; wanted one, or three for red, green and blue")
+    colour = wavelengths_um.size == 3
+    if camera is None:
+        camera = COLOUR_CAMERA if colour else CAMERAS.get(objective, Camera())
     tilt_um = frame_px / 2 * lens.pixel_um * abs(np.sin(np.radians(tilt_deg)))
-    formation = ImageFormation(
-        lens,
-        emission_um,
-        frame_px,
-        max_defocus_um=max(np.abs(z_um).max() + _FOCUS_MARGIN_UM, _SEARCH_REACH_UM) + tilt_um,
-        cover_glass_um=COVER_GLASS_UM[objective] if cover_glass_um is None else cover_glass_um,
-        specimen_index=refractive_index(specimen),
-    )
-    shape = (formation.grid_px, formation.grid_px)
+    formations = [
+        ImageFormation(
+            lens,
+            wavelength_um,
+            frame_px,
+            max_defocus_um=max(np.abs(z_um).max() + _FOCUS_MARGIN_UM, _SEARCH_REACH_UM) + tilt_um,
+            cover_glass_um=COVER_GLASS_UM[objective] if cover_glass_um is None else cover_glass_um,
+            specimen_index=refractive_index(specimen),
+        )
+        for wavelength_um in wavelengths_um
+    ]
+    shape = (formations[0].grid_px, formations[0].grid_px)
     for number in range(1, fields + 1):
         field = f"f{number:03d}"
         rng = random_generator(seed, dataset, specimen, slide, field)
         section = make_specimen(specimen, shape, lens.pixel_um, rng, **parameters)
-        microscope = Microscope(
-            formation, section, rng, camera=camera, tilt_deg=tilt_deg, drift=drift, timing=timing, threads=threads
-        )
+        settings = {"camera": camera, "tilt_deg": tilt_deg, "drift": drift, "timing": timing, "threads": threads}
+        if colour:
+            microscope = BrightfieldMicroscope(formations, section, rng, **settings)
+        else:
+            microscope = Microscope(formations[0], section, rng, **settings)
         found = microscope.autofocus(search, score)
         stack, moves = microscope.acquire_stack(z_um)
         near = np.flatnonzero(np.abs(z_um - microscope.focus_z_um) <= truth_range_um)

@@ -49,14 +49,14 @@ class Camera:
 
         Parameters
         ----------
-        electrons : (Y, X) ndarray of float
+        electrons : (Y, X) or (Y, X, 3) ndarray of float
             Expected photoelectrons of each pixel; what lies below 0 counts as 0.
         rng : numpy.random.Generator
 
         Returns
         -------
-        (Y, X) ndarray of uint16
-            Counts.
+        ndarray of uint16, or uint8 for a camera of 8 bits
+            Counts, of the same shape.
 
         Raises
         ------
@@ -88,4 +88,4 @@ class Camera:
         signal += noise
         counts = self.counts(signal)
         np.rint(counts, out=counts)
-        return np.clip(counts, 0, 2**self.bits - 1, out=counts).astype(np.uint16)
+        return np.clip(counts, 0, 2**self.bits - 1, out=counts).astype(np.uint8 if self.bits <= 8 else np.uint16)

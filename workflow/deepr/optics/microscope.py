@@ -97,6 +97,9 @@ class Microscope:
         Number of exposures so far.
     """
 
+    # Colour samples of a pixel, the last axis of an image.
+    _samples = ()
+
     def __init__(
         self,
         formation,
@@ -178,8 +181,9 @@ class Microscope:
         """
         z_um = _positions(z_um)
         moves = self._drift.draw(z_um, self._rng)
-        stack = np.empty((z_um.size, self._formation.frame_px, self._formation.frame_px), np.uint16)
+        stack = None
         for plane, image in enumerate(self._expose(z_um, moves)):
+            stack = np.empty((z_um.size, *image.shape), image.dtype) if stack is None else stack
             stack[plane] = image
         return stack, moves
 
@@ -201,7 +205,7 @@ class Microscope:
         z_um = _positions(z_um)
         planes = self._planes(z_um, moves, lambda _, image: self._camera.counts(self._electrons(image)))
         frame = self._formation.frame_px
-        return np.stack(list(planes)) if z_um.size else np.empty((0, frame, frame), np.float32)
+        return np.stack(list(planes)) if z_um.size else np.empty((0, frame, frame, *self._samples), np.float32)
 
     def _expose(self, z_um, moves):
         # A generator for each plane: the noise does not depend on the number of threads.

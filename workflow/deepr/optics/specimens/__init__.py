@@ -14,6 +14,7 @@ from deepr.optics.specimens.beads import (
 from deepr.optics.specimens.breast import breast_parameters, make_breast
 from deepr.optics.specimens.cells import WATER_INDEX, cell_parameters, make_nuclei, make_phalloidin
 from deepr.optics.specimens.ovary import make_ovary, ovary_parameters
+from deepr.optics.specimens.prostate import make_prostate, prostate_parameters
 from deepr.optics.specimens.specimen import MOUNTING_INDEX, Specimen
 
 __all__ = ["Specimen", "make_specimen", "refractive_index", "slide_parameters"]
@@ -39,6 +40,7 @@ _KINDS = {
     "nuclei": _Kind(cell_parameters, make_nuclei, WATER_INDEX),
     "ovary": _Kind(ovary_parameters, make_ovary, MOUNTING_INDEX),
     "phalloidin": _Kind(cell_parameters, make_phalloidin, WATER_INDEX),
+    "prostate": _Kind(prostate_parameters, make_prostate, MOUNTING_INDEX),
 }
 
 
@@ -60,6 +62,7 @@ def make_specimen(name, shape, pixel_um, rng, **parameters):
     Returns
     -------
     Specimen
+        For "prostate" a `deepr.optics.specimens.prostate.StainedSection`, which is no source of light.
 
     Raises
     ------
