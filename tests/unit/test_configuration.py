@@ -91,7 +91,11 @@ def test_a_mistyped_config_is_refused_in_one_sentence(config, change, sentence):
 @pytest.mark.parametrize(
     ("change", "row", "sentence"),
     [
-        (lambda c: None, {"kind": "deepz"}, r"network 'ovary_5': kind is 'deepz', .* wanted 'deepr'"),
+        (
+            lambda c: c.update(deepz={"crop_px": 1024}),
+            {"kind": "deepz"},
+            r"deepz\.crop_px is 1024, larger than datasets\.ovary\.patch_px 512",
+        ),
         (
             lambda c: None,
             {"range_um": 12.0},

@@ -94,14 +94,13 @@ def check_plan(config, networks, own_stacks):
                 f"'{name}'; wanted at least one"
             )
     for row in networks.itertuples():
-        crop_px = row.crop_px or config["training"]["crop_px"]
-        if row.kind != "deepr":
-            raise InputError(f"network '{row.name}': kind is '{row.kind}', which cannot be trained yet; wanted 'deepr'")
+        section = "deepz" if row.kind == "deepz" else "training"
+        crop_px = row.crop_px or config[section]["crop_px"]
         for name in row.datasets.split(","):
             dataset = config["datasets"][name.strip()]
             if crop_px > dataset["patch_px"]:
                 raise InputError(
-                    f"config: training.crop_px is {crop_px}, larger than datasets.{name}.patch_px "
+                    f"config: {section}.crop_px is {crop_px}, larger than datasets.{name}.patch_px "
                     f"{dataset['patch_px']}; wanted at most the patch of every data set that a network trains on"
                 )
             if dataset["source"] == "simulate":

@@ -2,16 +2,21 @@
 
 from deepr.scorecard.data_sets import judge_table_s1
 from deepr.scorecard.defocus import judge_figure_2
+from deepr.scorecard.depth import judge_figure_7
 from deepr.scorecard.rows import COLUMNS, FAILS, HOLDS, UNTESTABLE, join_rows, row
 from deepr.scorecard.summary import summarise
 from deepr.scorecard.tilt import judge_figure_s1
 from deepr.scorecard.training import judge_figure_s8, judge_figure_s9
 from deepr.scorecard.truth import judge_truth
+from deepr.scorecard.virtual_refocusing import judge_figure_8, judge_figure_s2
 
 # Who judges which figure or table; each takes its evidence, data_source and scale by keyword.
 JUDGES = {
     "fig2": judge_figure_2,
+    "fig7": judge_figure_7,
+    "fig8": judge_figure_8,
     "figS1": judge_figure_s1,
+    "figS2": judge_figure_s2,
     "figS8": judge_figure_s8,
     "figS9": judge_figure_s9,
     "tableS1": judge_table_s1,
@@ -25,7 +30,10 @@ __all__ = [
     "UNTESTABLE",
     "join_rows",
     "judge_figure_2",
+    "judge_figure_7",
+    "judge_figure_8",
     "judge_figure_s1",
+    "judge_figure_s2",
     "judge_figure_s8",
     "judge_figure_s9",
     "judge_table_s1",

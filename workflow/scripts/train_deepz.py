@@ -1,0 +1,55 @@
+"""Train a Deep-Z network on planes of its data sets, or go on with a training that was interrupted."""
+
+from pathlib import Path
+
+import pandas as pd
+from deepr.networks.deepz_training import train_deepz
+from deepr.networks.virtual_pairs import PropagationPairs
+from deepr.runtime import logged
+from deepr.slides import open_slide
+from deepr.tables import read_table
+
+
+def train(manifest_paths, slide_paths, folder, row, settings, seed, scale):
+    """Train the network of one row of the sheet into its folder."""
+    manifest = pd.concat([read_table(path) for path in manifest_paths], ignore_index=True)
+    slides = {_name_of(path): open_slide(path) for path in slide_paths}
+    samplers = {
+        split: PropagationPairs(
+            patches=manifest[manifest["split"] == split],
+            slides=slides,
+            range_um=row["range_um"],
+            crop_px=settings["crop_px"],
+            batch_size=settings["batch_size"],
+            seed=seed,
+            augment=split == "train",
+        )
+        for split in ("train", "validation")
+    }
+    train_deepz(
+        training_pairs=samplers["train"],
+        validation_pairs=samplers["validation"],
+        folder=folder,
+        settings=settings,
+        seed=seed,
+        description={**row, "scale": scale},
+    )
+
+
+def _name_of(path):
+    """Read data set and slide off results/{dataset}/aligned/{slide}.ome.tif."""
+    path = Path(path)
+    return path.parts[-3], path.name.removesuffix(".ome.tif")
+
+
+if __name__ == "__main__":
+    with logged(snakemake):
+        train(
+            manifest_paths=snakemake.input.manifests,
+            slide_paths=snakemake.input.slides,
+            folder=Path(snakemake.output.generator).parent,
+            row=snakemake.params.row,
+            settings=snakemake.params.settings,
+            seed=snakemake.params.seed,
+            scale=snakemake.params.scale,
+        )
