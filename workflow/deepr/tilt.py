@@ -9,10 +9,12 @@ from deepr.networks.inference import refocus_stack
 from deepr.sharpness import row_sharpness
 from deepr.tables import InputError
 
-# The paper's reference: ten planes 0.2 um apart, from 0 to 1.8 um "for the best visual sharpness".
+# The paper's reference: ten planes 0.2 um apart, "for the best visual sharpness".
 REFERENCE_SPAN_UM = 1.8
-# The paper's two inputs, counted from the first plane of the reference.
+# The paper's two inputs: one end of the field is blurred in the first, the other in the second.
 INPUT_Z_UM = (0.0, -2.2)
+# Parts of the field, across the tilt, that count alike for the sharpness of the reference.
+_BANDS = 8
 
 
 def reference_window(stack, z_um, span_um=REFERENCE_SPAN_UM):
@@ -31,7 +33,7 @@ def reference_window(stack, z_um, span_um=REFERENCE_SPAN_UM):
     Returns
     -------
     slice
-        Planes to project; the first is the zero from which the paper counts.
+        Planes to project.
     image : (Y, X) ndarray
         Their projection.
 
@@ -42,7 +44,8 @@ def reference_window(stack, z_um, span_um=REFERENCE_SPAN_UM):
 
     Notes
     -----
-    Of all windows the one whose projection has the largest normalised variance (`deepr.focus`) is taken: the
+    Of all windows the one is taken whose projection has the largest normalised variance (`deepr.focus`), as
+    the geometric mean over eight bands of rows, so that no end of the tilt wins by its structure alone: the
     paper chose its planes "for the best visual sharpness" and does not say how.
     """
     z_um = np.asarray(z_um, dtype=float)
@@ -56,8 +59,12 @@ def reference_window(stack, z_um, span_um=REFERENCE_SPAN_UM):
             f"the planes reach from {z_um[0]:g} to {z_um[-1]:g} um; wanted at least {span_um:g} um of them"
         )
     projections = [stack[window].max(axis=0) for window in windows]
-    best = int(np.argmax([normalized_variance(image) for image in projections]))
+    best = int(np.argmax([_sharpness_of_all_bands(image) for image in projections]))
     return windows[best], projections[best]
+
+
+def _sharpness_of_all_bands(image):
+    return np.mean([np.log(normalized_variance(band) + 1e-12) for band in np.array_split(image, _BANDS)])
 
 
 def measure_field(stack, z_um, generator, inputs_um=INPUT_Z_UM):
@@ -71,7 +78,7 @@ def measure_field(stack, z_um, generator, inputs_um=INPUT_Z_UM):
     generator : keras.Model
         From `deepr.networks.inference.load_generator`.
     inputs_um : sequence of float
-        Positions to refocus, from the first plane of the reference; the nearest planes are taken.
+        Positions to refocus, counted so that their middle is the reference's; the nearest planes are taken.
 
     Returns
     -------
@@ -89,13 +96,14 @@ def measure_field(stack, z_um, generator, inputs_um=INPUT_Z_UM):
         If the stack has no plane within 0.5 um of a position.
     """
     window, reference = reference_window(stack, z_um)
-    from_zero = np.asarray(z_um, dtype=float) - z_um[window.start]
+    middle_um = (z_um[window.start] + z_um[window.stop - 1]) / 2
+    from_zero = np.asarray(z_um, dtype=float) - middle_um + (min(inputs_um) + max(inputs_um)) / 2
     planes = [int(np.argmin(np.abs(from_zero - wanted))) for wanted in inputs_um]
     for plane, wanted in zip(planes, inputs_um, strict=True):
         if abs(from_zero[plane] - wanted) > 0.5:
             raise InputError(
-                f"the stack has planes from {from_zero[0]:g} to {from_zero[-1]:g} um of the reference's first "
-                f"plane, wanted one at {wanted:g} um"
+                f"the stack has planes from {from_zero[0]:g} to {from_zero[-1]:g} um, counted from the reference, "
+                f"wanted one at {wanted:g} um"
             )
     inputs = stack[planes]
     outputs = refocus_stack(inputs, generator)

@@ -47,7 +47,7 @@ def draw_figure_s1(rows, images_path, tilt_deg, data_source, scale, output_base)
     positions = list(dict.fromkeys(own["z_um"]))
     with open_slide(images_path) as series:
         images, pixel_um = np.asarray(series.stack(f"{slide}_{field}")), series.pixel_um
-    figure = style.new_figure(height_mm=46 + len(positions) * (SIZE_MM + 6) + 52)
+    figure = style.new_figure(height_mm=46 + len(positions) * (SIZE_MM + 6) + 57)
     height_um = images.shape[1] * pixel_um * math.sin(math.radians(tilt_deg))
     _draw_geometry(figure, images.shape[1] * pixel_um, height_um, tilt_deg)
     _draw_images(figure, images, positions, pixel_um, top=46.0)
@@ -88,9 +88,6 @@ def typical_field(rows):
 def sharpness_over_fields(rows):
     """Average the sharpness of each row over all fields.
 
-    Fields whose planes lie a little differently count for the same position: the first is the one at
-    the reference's first plane, the second the one below it.
-
     Parameters
     ----------
     rows : DataFrame
@@ -123,7 +120,7 @@ def _draw_geometry(figure, side_um, height_um, tilt_deg):
         annotation_clip=False,
     )
     axes.text(side_um * 1.03, 0, f"$\\delta z$ = {height_um:.3f} µm", va="center", clip_on=False)
-    axes.text(side_um * 0.62, half * 0.1 - 0.1, f"section, tilted by {tilt_deg:g}°", color=style.INPUT_COLOUR, va="top")
+    axes.text(side_um * 0.62, -0.5 * half, f"section, tilted by {tilt_deg:g}°", color=style.INPUT_COLOUR, va="top")
     axes.set(xlim=(0, side_um), ylim=(-half * 1.35, half * 1.45), xlabel="y (µm)", ylabel="z (µm)")
 
 
