@@ -1,19 +1,23 @@
 """Figure 2: autofocusing of fluorescently stained tissue, image by image and against defocus."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
-from scipy.ndimage import uniform_filter
 
 from deepr.figures import style
-from deepr.metrics import normalise, rmse, ssim, summarise_by_defocus
-from deepr.slides import open_slide
-from deepr.tables import InputError
+from deepr.figures.images import (
+    Z_LIMIT_UM,
+    busiest_region,
+    mark_absent,
+    nearest_plane,
+    read_patch,
+    scores_text,
+    signed,
+    typical_patch,
+)
+from deepr.metrics import rmse, ssim, summarise_by_defocus
 
-Z_LIMIT_UM = 10.0
 FIELD_Z_SHARE = -0.8  # panel (a): defocus as a share of the training range
 REGION_Z_SHARES = (-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5)
 REGION_SHARE = 5 / 16  # side of the region as a share of the patch's
@@ -65,7 +69,7 @@ def draw_figure_2(measurements, manifest, slides, predictions, range_um, data_so
     if len(networks) != 1:
         raise ValueError(f"Figure 2 shows one network, the measurements are of {list(networks)}")
     patch = typical_patch(measurements, range_um)
-    images = _read_patch(patch, manifest, slides, predictions)
+    images = read_patch(patch, manifest, slides, predictions)
     region = busiest_region(images["truth"], max(7, round(REGION_SHARE * len(images["truth"]))))
     region_scores = _score_region(images, region)
 
@@ -83,89 +87,6 @@ def draw_figure_2(measurements, manifest, slides, predictions, range_um, data_so
     style.save_numbers(_numbers(summaries, region_scores, patch, region, shown_um), output_base)
 
 
-def typical_patch(measurements, range_um):
-    """Find the test patch of median output quality.
-
-    Parameters
-    ----------
-    measurements : DataFrame
-        As for `draw_figure_2`.
-    range_um : float
-        Only planes at most this far from focus count, without the focus plane.
-
-    Returns
-    -------
-    dict
-        dataset, slide, fov, y and x of the patch; the lower of the middle two for an even number.
-
-    Raises
-    ------
-    ValueError
-        If no output was measured within the range.
-    """
-    within = measurements["z_um"].abs().between(1e-3, range_um + 1e-3)
-    outputs = measurements[(measurements["image"] == "output") & within]
-    if outputs.empty:
-        raise ValueError(f"no output was measured within {range_um:g} um of focus")
-    keys = ["dataset", "slide", "fov", "y", "x"]
-    means = outputs.groupby(keys)["ssim"].mean().sort_values(kind="stable")
-    return dict(zip(keys, means.index[(len(means) - 1) // 2], strict=True))
-
-
-def busiest_region(image, size):
-    """Find the square of an image in which grey values vary most.
-
-    Parameters
-    ----------
-    image : (Y, X) or (Y, X, 3) ndarray of float
-    size : int
-        Side of the square in pixels, at most the image's.
-
-    Returns
-    -------
-    tuple of slice
-        Rows and columns of the square.
-    """
-    grey = image.mean(axis=-1) if image.ndim == 3 else image
-    grey = grey.astype(np.float64)
-    variance = uniform_filter(grey**2, size) - uniform_filter(grey, size) ** 2
-    # Windows that fit: the filter's window at index i starts at i - size // 2.
-    fitting = variance[
-        size // 2 : size // 2 + grey.shape[0] - size + 1, size // 2 : size // 2 + grey.shape[1] - size + 1
-    ]
-    y, x = (int(i) for i in np.unravel_index(np.argmax(fitting), fitting.shape))
-    return slice(y, y + size), slice(x, x + size)
-
-
-def _read_patch(patch, manifest, slides, predictions):
-    """Read the shown patch: normalised ground truth, inputs and outputs, with their z."""
-    chosen = manifest[np.all([manifest[key] == value for key, value in patch.items()], axis=0)]
-    if len(chosen) != 1:
-        raise InputError(f"the manifest has {len(chosen)} rows of the measured patch {patch}, wanted one")
-    row = chosen.iloc[0]
-    window = (slice(row["y"], row["y"] + row["size"]), slice(row["x"], row["x"] + row["size"]))
-    with open_slide(_path_of(slides, patch["slide"])) as slide:
-        stack, z_um = slide.stack(patch["fov"]), slide.z_um(patch["fov"]) - row["focus_z_um"]
-        shown = np.abs(z_um) <= Z_LIMIT_UM + 1e-3
-        inputs = {round(z, 3) + 0.0: normalise(stack[i][window]) for i, z in enumerate(z_um) if shown[i]}
-        truth = normalise(stack[row["focus_plane"]][window])
-        pixel_um = slide.pixel_um
-    with open_slide(_path_of(predictions, patch["slide"])) as slide:
-        field = f"{patch['fov']}_y{patch['y']}_x{patch['x']}"
-        if field not in slide.fields:
-            raise InputError(f"{slide.path}: no prediction named {field!r} of the measured patch")
-        stack, z_um = slide.stack(field), slide.z_um(field)
-        outputs = {round(z, 3) + 0.0: normalise(stack[i]) for i, z in enumerate(z_um) if abs(z) <= Z_LIMIT_UM + 1e-3}
-    return {"truth": truth, "input": inputs, "output": outputs, "pixel_um": pixel_um}
-
-
-def _path_of(paths, slide):
-    for path in paths:
-        if Path(path).name == f"{slide}.ome.tif":
-            return path
-    raise InputError(f"no file {slide}.ome.tif among {[str(path) for path in paths]}")
-
-
 def _score_region(images, region):
     truth = images["truth"][region]
     return pd.DataFrame(
@@ -177,25 +98,14 @@ def _score_region(images, region):
     )
 
 
-def _nearest(planes, z_um):
-    """z of the nearest plane, or None where the stack has none within its own step."""
-    if not planes:
-        return None
-    positions = sorted(planes)
-    step = float(np.median(np.diff(positions))) if len(positions) > 1 else 0.0
-    # Of two planes equally near, the one nearer to focus, so that the edge of the range stays within it.
-    nearest = min(positions, key=lambda z: (round(abs(z - z_um), 6), abs(z)))
-    return float(nearest) if abs(nearest - z_um) <= step / 2 + 1e-3 else None
-
-
 def _draw_field(figure, images, region, limits, wanted_um):
     style.panel_letter(figure, "a", 0.5, 0.5)
     common = images["output"].keys() & images["input"].keys()
-    z_um = _nearest(common, wanted_um)
+    z_um = nearest_plane(common, wanted_um)
     size = 56.0
     shown = [
         (
-            f"Input, z = {_signed(wanted_um if z_um is None else z_um)} µm",
+            f"Input, z = {signed(wanted_um if z_um is None else z_um)} µm",
             images["input"].get(z_um),
             style.INPUT_COLOUR,
         ),
@@ -206,7 +116,7 @@ def _draw_field(figure, images, region, limits, wanted_um):
         axes = style.axes_mm(figure, 5 + column * (size + 2), 5, size, size)
         axes.set_title(title, color=colour, pad=3)
         if image is None:
-            _absent(axes)
+            mark_absent(axes)
             continue
         style.show_image(axes, image, limits, normalised=True)
         rows, columns = region
@@ -221,7 +131,7 @@ def _draw_field(figure, images, region, limits, wanted_um):
             )
         )
         if image is not images["truth"]:
-            style.inset_text(axes, _scores(image, images["truth"]))
+            style.inset_text(axes, scores_text(image, images["truth"]))
         style.scale_bar(axes, images["pixel_um"])
 
 
@@ -232,13 +142,13 @@ def _draw_region(figure, images, region, limits, range_um):
     shown_um = []
     for column, share in enumerate(REGION_Z_SHARES):
         x = left + column * (size + gap)
-        z_um = _nearest(images["input"], share * range_um)
+        z_um = nearest_plane(images["input"], share * range_um)
         wanted_um = share * range_um if z_um is None else z_um
         within = abs(wanted_um) <= range_um + 1e-3
         header = style.axes_mm(figure, x, top, size, 4)
         header.set_facecolor(style.WITHIN_COLOUR if within else style.BEYOND_COLOUR)
         style.bare(header)
-        header.text(0.5, 0.45, f"z = {_signed(wanted_um)} µm", ha="center", va="center", transform=header.transAxes)
+        header.text(0.5, 0.45, f"z = {signed(wanted_um)} µm", ha="center", va="center", transform=header.transAxes)
         for row, kind in enumerate(IMAGES):
             axes = style.axes_mm(figure, x, top + 4.6 + row * (size + gap), size, size)
             if column == 0:
@@ -246,13 +156,13 @@ def _draw_region(figure, images, region, limits, range_um):
                 axes.set_ylabel(label.capitalize() if kind == "input" else label, color=colour, labelpad=2)
             image = images[kind].get(z_um)
             if image is None:
-                _absent(axes)
+                mark_absent(axes)
                 continue
             style.show_image(axes, image[region], limits, normalised=True)
             if kind == "input" and z_um == 0:
                 style.inset_text(axes, "ground truth")
             else:
-                style.inset_text(axes, _scores(image[region], images["truth"][region]))
+                style.inset_text(axes, scores_text(image[region], images["truth"][region]))
             if column == 0:
                 style.scale_bar(axes, images["pixel_um"])
             shown_um.append((kind, z_um))
@@ -332,18 +242,3 @@ def _numbers(summaries, region_scores, patch, region, shown_um):
     frames.append(own.assign(curve="region", std=np.nan, n=1, region=where, shown_in_b=shown))
     order = ["curve", "metric", "image", "z_um", "mean", "std", "n", "region", "shown_in_b"]
     return pd.concat([frame[order] for frame in frames if len(frame)], ignore_index=True)
-
-
-def _scores(image, truth):
-    return f"SSIM {ssim(image, truth):.2f}\nRMSE {rmse(image, truth):.2f}"
-
-
-def _signed(z_um):
-    return f"{z_um:g}".replace("-", "\N{MINUS SIGN}")
-
-
-def _absent(axes):
-    """Mark a plane that the stack lacks."""
-    axes.set_facecolor("#eeeeee")
-    axes.text(0.5, 0.5, "no plane", ha="center", va="center", transform=axes.transAxes, color=style.NOTE_COLOUR)
-    style.bare(axes)
