@@ -1,6 +1,7 @@
 """A config is refused in one sentence, or complete."""
 
 import copy
+import re
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from deepr.configuration import SCHEMA, check_plan, complete_config, planes_um
 from deepr.tables import InputError
 
 # Keys that may be absent, with a meaning of its own.
-OPTIONAL = {"config.datasets.*.slides.training"}
+OPTIONAL = {"config.datasets.*.slides.training", "config.datasets.*.wells.training"}
 SHIPPED = ["config/config.yaml", "config/paper.yaml", "tests/config/config.yaml"]
 
 
@@ -46,7 +47,9 @@ def test_every_key_says_what_it_is_and_what_it_is_by_default():
             return
         if node.get("additionalProperties") is not False and "properties" in node:
             gaps.append(f"{path} takes unknown keys")
-        required = set(node.get("required", [])) | set(node.get("then", {}).get("required", []))
+        required = set(node.get("required", []))
+        for part in node.get("allOf", []):
+            required |= set(part["then"].get("required", []))
         for key, child in node.get("properties", {}).items():
             if "$ref" in child:
                 child = schema["$defs"][child["$ref"].rsplit("/", 1)[1]]
@@ -149,3 +152,31 @@ def test_planes_can_be_finer_near_focus():
     """Whole micrometres far out, halves within 2 um, no plane twice."""
     z_um = planes_um({"start": -4, "stop": 4, "step": 1, "fine_within": 2, "fine_step": 0.5})
     assert z_um.tolist() == [-4, -3, -2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2, 3, 4]
+
+
+PUBLIC = {
+    "source": "download",
+    "archive": "bbbc006",
+    "channel": "hoechst",
+    "patch_px": 256,
+    "wells": {"training": 4, "test": 2},
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"source": "files"}, "has no 'folder'; wanted a value for it where source is 'files'"),
+        ({"channel": "Hoechst"}, "channel is 'Hoechst'; wanted one of hoechst, phalloidin"),
+        ({"wells": {"training": 380, "test": 8}}, "wells are 388 in all; wanted at most 384"),
+        ({"patch_px": 544}, "patch_px is 544; wanted at most 512"),
+        ({"planes": {"first": 12}}, "planes 12 to 24 of data set 'cells' end at -8 and 16 um"),
+        ({"wells": {"test": 8}}, "data set 'cells' has no training wells"),
+    ],
+)
+def test_public_data_sets_are_checked(changes, sentence):
+    """What cannot be downloaded or trained on is refused before anything is fetched."""
+    config = {"datasets": {"cells": {**PUBLIC, **changes}}}
+    row = {"name": "n", "kind": "deepr", "datasets": "cells", "range_um": 10.0, "crop_px": 0}
+    with pytest.raises(InputError, match=re.escape(sentence)):
+        check_plan(complete_config(config), pd.DataFrame([row]), pd.DataFrame({"dataset": []}))

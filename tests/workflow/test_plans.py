@@ -71,3 +71,27 @@ def test_the_catalog_entry_plans_the_same(snakemake, repository, tmp_path):
     code, inner = snakemake(tmp_path, "--snakefile", repository / "workflow/Snakefile", "--dry-run", "--", "fig2")
     assert code == 0, inner
     assert planned(root) == planned(inner)
+
+
+@pytest.mark.parametrize("source", ["download", "files"])
+def test_bbbc006_can_be_planned_in_place_of_the_simulated_cells(snakemake, repository, tmp_path, source):
+    """The same data set names, other sources: slides are fetched, and nothing after that differs."""
+    config = yaml.safe_load((repository / "tests/config/config.yaml").read_text())
+    config["datasets"] = {
+        name: {
+            **{"source": source, "archive": "bbbc006", "channel": channel, "patch_px": 256},
+            **{"wells": {"training": 10, "test": 2}, "wells_per_slide": 4},
+            **({"folder": "downloaded"} if source == "files" else {}),
+        }
+        for name, channel in [("nuclei", "hoechst"), ("phalloidin", "phalloidin")]
+    }
+    (tmp_path / "networks.tsv").write_text(
+        "name\tkind\tdatasets\trange_um\tstart_from\nmixed_10\tdeepr\tnuclei,phalloidin\t10\t\n"
+    )
+    config["networks"] = "networks.tsv"
+    (tmp_path / "public.yaml").write_text(yaml.safe_dump(config))
+    code, output = snakemake(tmp_path, "--configfile", tmp_path / "public.yaml", "--dry-run")
+    assert code == 0, output
+    jobs = planned(output)
+    assert jobs["fetch_slide"] == jobs["align_slide"] == 8
+    assert "acquire_slide" not in jobs and jobs["train_network"] == 1

@@ -9,7 +9,11 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 from jsonschema.validators import extend
 
+from deepr.bbbc006 import SHAPE, WELLS, plane_z_um
 from deepr.tables import InputError
+
+# Sources of a data set that bring the public images of BBBC006.
+PUBLIC = ("download", "files")
 
 SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
 
@@ -88,6 +92,8 @@ def check_plan(config, networks, own_stacks):
     for name, dataset in config["datasets"].items():
         if dataset["source"] == "simulate":
             _check_simulated(name, dataset)
+        elif dataset["source"] in PUBLIC:
+            _check_public(name, dataset)
         elif name not in set(own_stacks["dataset"]):
             raise InputError(
                 f"config: datasets.{name}.source is 'stacks', but {config['stacks']} has no row of data set "
@@ -103,6 +109,8 @@ def check_plan(config, networks, own_stacks):
                     f"config: {section}.crop_px is {crop_px}, larger than datasets.{name}.patch_px "
                     f"{dataset['patch_px']}; wanted at most the patch of every data set that a network trains on"
                 )
+            if dataset["source"] in PUBLIC:
+                _check_range_in_public(row, name.strip(), dataset)
             if dataset["source"] == "simulate":
                 if "training" not in dataset["slides"]:
                     raise InputError(
@@ -115,6 +123,32 @@ def check_plan(config, networks, own_stacks):
                         f"network '{row.name}': range_um is {row.range_um:g}, but the training planes of data set "
                         f"'{name}' end at {z_um[0]:g} and {z_um[-1]:g} um; wanted a range within them"
                     )
+
+
+def _check_public(name, dataset):
+    wells = sum(dataset["wells"].values())
+    if wells > len(WELLS):
+        raise InputError(f"config: datasets.{name}.wells are {wells} in all; wanted at most {len(WELLS)}, the plate's")
+    if dataset["patch_px"] > min(SHAPE):
+        raise InputError(
+            f"config: datasets.{name}.patch_px is {dataset['patch_px']}; wanted at most 512, for the images of BBBC006 "
+            f"are {SHAPE[0]} x {SHAPE[1]} px"
+        )
+
+
+def _check_range_in_public(row, name, dataset):
+    if "training" not in dataset["wells"]:
+        raise InputError(
+            f"network '{row.name}': datasets is '{row.datasets}', but data set '{name}' has no training wells; "
+            f"wanted datasets.{name}.wells.training"
+        )
+    planes = dataset["planes"]
+    if row.range_um > min(-plane_z_um(planes["first"]), plane_z_um(planes["last"])):
+        raise InputError(
+            f"network '{row.name}': range_um is {row.range_um:g}, but planes {planes['first']} to {planes['last']} of "
+            f"data set '{name}' end at {plane_z_um(planes['first']):g} and {plane_z_um(planes['last']):g} um; wanted a "
+            "range within them"
+        )
 
 
 def _check_simulated(name, dataset):

@@ -1,4 +1,4 @@
-"""Image acquisition: slides of z-stacks from the simulated microscope or from a person's own files."""
+"""Image acquisition: slides of z-stacks from the simulated microscope, from BBBC006 or from a person's own files."""
 
 
 rule acquire_slide:
@@ -58,3 +58,31 @@ rule import_slide:
         "Import the z-stacks of {wildcards.dataset} slide {wildcards.slide} from its own files."
     script:
         "../scripts/import_slide.py"
+
+
+rule fetch_slide:
+    output:
+        temp("results/{dataset}/raw/{slide}.ome.tif"),
+    log:
+        "results/logs/{dataset}/fetch/{slide}.log",
+    benchmark:
+        "results/benchmarks/{dataset}/fetch/{slide}.tsv"
+    wildcard_constraints:
+        dataset=any_of(BBBC006),
+    conda:
+        "../../envs/imaging.yaml"
+    # Planes that are fetched side by side.
+    threads: 4
+    resources:
+        mem_mb=1500,
+        runtime=240,
+    params:
+        code=source_hash("deepr.bbbc006", "deepr.slides"),
+        wells=lambda wildcards: wells_of(wildcards),
+        settings=lambda wildcards: public_source_of(wildcards),
+        # Not an output: what is whole stays when a job is interrupted, and is not fetched again.
+        cache=lambda wildcards: f"results/{wildcards.dataset}/download",
+    message:
+        "Fetch the z-stacks of {wildcards.dataset} slide {wildcards.slide} from BBBC006."
+    script:
+        "../scripts/fetch_slide.py"

@@ -1,6 +1,8 @@
 """What the config and the sheets plan, and what the rules share."""
 
-from deepr.configuration import check_plan, complete_config, planes_um
+from deepr.bbbc006 import CHANNELS, OBJECTIVE as BBBC006_OBJECTIVE, choose_wells
+import numpy as np
+from deepr.configuration import PUBLIC, check_plan, complete_config, planes_um
 from deepr.optics.objective import OBJECTIVES
 from deepr.provenance import source_hash
 from deepr.stacks import check_stacks
@@ -47,6 +49,10 @@ except InputError as error:
 DATASETS = list(config["datasets"])
 SIMULATED = [name for name, dataset in config["datasets"].items() if dataset["source"] == "simulate"]
 OWN = [name for name, dataset in config["datasets"].items() if dataset["source"] == "stacks"]
+BBBC006 = [name for name, dataset in config["datasets"].items() if dataset["source"] in PUBLIC]
+for name in BBBC006:
+    config["datasets"][name]["objective"] = BBBC006_OBJECTIVE
+    config["datasets"][name]["emission_um"] = CHANNELS[config["datasets"][name]["channel"]][2]
 DEEPR = list(NETWORKS.index[NETWORKS["kind"] == "deepr"])
 
 
@@ -55,7 +61,11 @@ def slides_of(dataset, split=None):
     if dataset in OWN:
         rows = OWN_STACKS[OWN_STACKS["dataset"] == dataset]
         return list(dict.fromkeys(rows["slide"] if split is None else rows.loc[rows["split"] == split, "slide"]))
-    counts = {kind: slides["count"] for kind, slides in config["datasets"][dataset]["slides"].items()}
+    if dataset in BBBC006:
+        settings = config["datasets"][dataset]
+        counts = {kind: -(-wells // settings["wells_per_slide"]) for kind, wells in settings["wells"].items()}
+    else:
+        counts = {kind: slides["count"] for kind, slides in config["datasets"][dataset]["slides"].items()}
     names = {
         "train": [f"training{number}" for number in range(1, counts.get("training", 0) + 1)],
         "test": [f"test{number}" for number in range(1, counts["test"] + 1)],
@@ -85,6 +95,22 @@ def microscope_of(wildcards):
     return {**settings, "specimen_parameters": {**settings["specimen_parameters"], **own}}
 
 
+def wells_of(wildcards):
+    """Name the wells of BBBC006 that make one slide."""
+    settings = config["datasets"][wildcards.dataset]
+    split = "train" if wildcards.slide in slides_of(wildcards.dataset, "train") else "test"
+    kind = "training" if split == "train" else "test"
+    wells = choose_wells(split, settings["wells"][kind], config["seed"])
+    return wells[slides_of(wildcards.dataset, split).index(wildcards.slide) :: len(slides_of(wildcards.dataset, split))]
+
+
+def public_source_of(wildcards):
+    """Give what says where the images of a slide of BBBC006 are."""
+    settings = config["datasets"][wildcards.dataset]
+    keys = ("source", "channel", "planes", "min_contrast", "folder" if settings["source"] == "files" else "url")
+    return {key: settings[key] for key in keys}
+
+
 def truth_range_of(wildcards):
     """Say how far around focus noise-free planes are kept: on training slides only the nearest."""
     if wildcards.slide in slides_of(wildcards.dataset, "test"):
@@ -94,7 +120,7 @@ def truth_range_of(wildcards):
 
 def source_of(dataset):
     """Say where a data set comes from, as every figure and table repeats it."""
-    return "simulated" if dataset in SIMULATED else "own"
+    return "simulated" if dataset in SIMULATED else "BBBC006" if dataset in BBBC006 else "own"
 
 
 def facts_of_dataset(dataset):
@@ -138,7 +164,9 @@ def range_of(network):
 def depth_of_field_um(dataset):
     """Give lambda / NA^2 of a simulated data set in um."""
     settings = config["datasets"][dataset]
-    return settings["emission_um"] / OBJECTIVES[settings["objective"]].numerical_aperture ** 2
+    # Of the colours of brightfield the middle one counts.
+    emission_um = sorted(np.atleast_1d(settings["emission_um"]).tolist())
+    return emission_um[len(emission_um) // 2] / OBJECTIVES[settings["objective"]].numerical_aperture ** 2
 
 
 # Figures and tables on offer, each with the evidence and the facts on which its claims are judged.
