@@ -88,11 +88,7 @@ def read_patch(patch, manifest, slides, predictions):
     InputError
         If the patch is not in the manifest, or its slide or prediction is not there.
     """
-    chosen = manifest[np.all([manifest[key] == value for key, value in patch.items()], axis=0)]
-    if len(chosen) != 1:
-        raise InputError(f"the manifest has {len(chosen)} rows of the measured patch {patch}, wanted one")
-    row = chosen.iloc[0]
-    window = (slice(row["y"], row["y"] + row["size"]), slice(row["x"], row["x"] + row["size"]))
+    row, window = _place(patch, manifest)
     with open_slide(_path_of(slides, patch["slide"])) as slide:
         stack, z_um = slide.stack(patch["fov"]), slide.z_um(patch["fov"]) - row["focus_z_um"]
         shown = np.abs(z_um) <= Z_LIMIT_UM + 1e-3
@@ -141,3 +137,25 @@ def _path_of(paths, slide):
         if Path(path).name == f"{slide}.ome.tif":
             return path
     raise InputError(f"no file {slide}.ome.tif among {[str(path) for path in paths]}")
+
+
+def read_counts(patch, manifest, slides):
+    """Read the planes of a patch as they were acquired, by their z in um; see `read_patch`."""
+    row, window = _place(patch, manifest)
+    with open_slide(_path_of(slides, patch["slide"])) as slide:
+        stack, z_um = slide.stack(patch["fov"]), slide.z_um(patch["fov"]) - row["focus_z_um"]
+        return {
+            round(z, 3) + 0.0: np.array(stack[plane][window])
+            for plane, z in enumerate(z_um)
+            if abs(z) <= Z_LIMIT_UM + 1e-3
+        }
+
+
+def _place(patch, manifest):
+    """Give a patch's row of the manifest, and its pixels."""
+    chosen = manifest[np.all([manifest[key] == value for key, value in patch.items()], axis=0)]
+    if len(chosen) != 1:
+        raise InputError(f"the manifest has {len(chosen)} rows of the measured patch {patch}, wanted one")
+    row = chosen.iloc[0]
+    window = (slice(row["y"], row["y"] + row["size"]), slice(row["x"], row["x"] + row["size"]))
+    return row, window

@@ -76,8 +76,8 @@ def range_uncovered(curves, range_um):
 
 
 def _output_above(similarity, noise_free, range_um, untestable):
-    output = _within(similarity["output"], 0, range_um)
-    truth = _within(noise_free["output"], 0, range_um)
+    output = within_range(similarity["output"], 0, range_um)
+    truth = within_range(noise_free["output"], 0, range_um)
     return {
         "claim": f"mean output SSIM above {WANTED_SSIM} at every z within +-{range_um:g} um",
         "measured": f"smallest {_extreme(output)}",
@@ -90,8 +90,8 @@ def _output_above(similarity, noise_free, range_um, untestable):
 
 def _input_falls(similarity, range_um, depth_of_field_um, untestable):
     curve = similarity["input"].dropna()
-    inside = _within(curve, 0, depth_of_field_um)
-    beyond = _within(curve, depth_of_field_um, range_um)
+    inside = within_range(curve, 0, depth_of_field_um)
+    beyond = within_range(curve, depth_of_field_um, range_um)
     sides = [beyond[beyond.index < 0], beyond[beyond.index > 0]]
     if not untestable and (inside.empty or min(len(side) for side in sides) < 3):
         untestable = f"the planes are too far apart for a depth of field of {depth_of_field_um:.2f} um"
@@ -109,7 +109,7 @@ def _input_falls(similarity, range_um, depth_of_field_um, untestable):
 
 
 def _output_better(gain, metric, direction, range_um, untestable):
-    gain = _within(gain, 1 - 1e-3, range_um)
+    gain = within_range(gain, 1 - 1e-3, range_um)
     worse = gain[gain <= 0]
     return {
         "claim": f"output {metric} {direction} than the input's at every 1 <= |z| <= {range_um:g} um",
@@ -123,8 +123,8 @@ def _output_better(gain, metric, direction, range_um, untestable):
 
 def _output_degrades(output, range_um, untestable):
     output = output.dropna()
-    inside = _within(output, 0, range_um)
-    beyond = _within(output, range_um, np.inf)
+    inside = within_range(output, 0, range_um)
+    beyond = within_range(output, range_um, np.inf)
     text, lower = [], []
     for sign, name in ((-1, "negative"), (1, "positive")):
         within_side, beyond_side = (side[np.sign(side.index) == sign] for side in (inside, beyond))
@@ -142,7 +142,7 @@ def _output_degrades(output, range_um, untestable):
     }
 
 
-def _within(curve, above_um, up_to_um):
+def within_range(curve, above_um, up_to_um):
     """Part of a curve with above_um < |z| <= up_to_um, its missing planes left out."""
     distance = np.abs(curve.index.to_numpy(float))
     return curve[(distance > above_um) & (distance <= up_to_um + 1e-3)].dropna()
