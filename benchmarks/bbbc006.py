@@ -84,7 +84,7 @@ def draw(table, path, scale):
             axes.plot(one["z_um"], one["ssim"], color=COLOURS[kind], linewidth=0.4, alpha=0.5)
         mean = table[table["kind"] == kind].groupby("z_um")["ssim"].mean()
         axes.plot(mean.index, mean, color=COLOURS[kind], label=kind, marker="o", markersize=2.5)
-    axes.set(xlabel="distance from focus (µm)", ylabel="SSIM with the real image in focus", ylim=(0, 1))
+    axes.set(xlabel="distance from focus (µm)", ylabel="SSIM with the real image in focus")
     axes.set_title("BBBC006 in focus, blurred by the simulated optics", loc="left")
     axes.legend(frameon=False)
     provenance_line(figure, "BBBC006", scale)
