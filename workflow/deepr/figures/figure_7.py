@@ -69,7 +69,7 @@ def _draw_scheme(figure):
     style.panel_letter(figure, "a", 0.5, 0.5)
     axes = style.axes_mm(figure, 6, 3, 168, 30)
     style.bare(axes)
-    axes.set(xlim=(0, 168), ylim=(30, 0))
+    axes.set(xlim=(-0.5, 169), ylim=(30, 0))
     frozen, trained = "#e4e4e4", style.WITHIN_COLOUR
     boxes = {
         "image": (0, 10, 26, 10, "Defocused image", "white"),
@@ -93,25 +93,24 @@ def _draw_scheme(figure):
             (x0 + width, y0 + height / 2), (x1, y1 + end_height / 2), arrowstyle="-|>", mutation_scale=6, lw=0.8
         )
         axes.add_patch(arrow)
-    axes.text(85, 15, "skips,\nbottleneck", ha="center", va="center", size=5.5, color=style.NOTE_COLOUR)
+    axes.text(84, 23, "skips and\nbottleneck", ha="right", va="center", size=5.5, color=style.NOTE_COLOUR)
 
 
 def _draw_row(figure, top, images, z_um, pixel_um, range_um, titled=False):
     """Draw input, output and map side by side, the map with its scale of colours."""
     name = "Tilted sample" if titled else "Uniform defocus"
     titles = (
-        (f"{name}, z = {z_um:+.1f} µm", style.INPUT_COLOUR),
+        (f"{name}, z = {z_um:.1f} µm", style.INPUT_COLOUR),
         ("Deep-R output", style.OUTPUT_COLOUR),
-        ("Defocus map", style.SECOND_COLOUR),
+        (f"Defocus map, median {np.median(images['map']):.1f} µm", style.SECOND_COLOUR),
     )
     limits = style.grey_limits(images["output"])
     for column, (kind, (title, colour)) in enumerate(zip(("input", "output", "map"), titles, strict=True)):
         axes = style.axes_mm(figure, 5 + column * (SIZE_MM + GAP_MM), top, SIZE_MM, SIZE_MM)
-        axes.set_title(title, color=colour, pad=2, size=6.5)
+        axes.set_title(title, color=colour, pad=2, size=6)
         if kind == "map":
             shown = axes.imshow(images[kind], cmap=MAP_COLOURS, vmin=-range_um, vmax=range_um)
             style.bare(axes)
-            style.inset_text(axes, f"median {np.median(images[kind]):+.1f} µm", colour="white")
             bar = style.axes_mm(figure, 5 + 3 * (SIZE_MM + GAP_MM), top + 3, 2, SIZE_MM - 6)
             figure.colorbar(shown, cax=bar).set_label("µm", size=6, labelpad=0)
             bar.tick_params(labelsize=5.5, length=2)

@@ -61,7 +61,7 @@ def draw_figure_8(surfaces, images_path, data_source, scale, output_base):
             scores = f"SSIM {ssim(image, truth):.3f}\nRMSE {rmse(image, truth):.3f}"
             shown = style.axes_mm(figure, x, y, SIZE_MM, SIZE_MM)
             style.show_image(shown, image, limits)
-            style.inset_text(shown, label, colour="white", place="lower left")
+            style.inset_text(shown, label)
             for spine in shown.spines.values():
                 spine.set(visible=True, color=colour, linewidth=1.2)
             style.scale_bar(shown, pixel_um)

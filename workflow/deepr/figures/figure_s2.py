@@ -61,11 +61,11 @@ def _draw_images(figure, path):
     for row, (alone, virtual, label, colour) in enumerate(rows):
         top = 9 + row * (SIZE_MM + 1.5)
         stack, z_um = stacks[alone]
-        panels = [(f"Input, z = {z_um[0]:+.1f} µm", stack[0])]
+        panels = [(f"Input, z = {z_um[0]:.1f} µm", stack[0])]
         stack, z_um = stacks[virtual]
         for wanted_um in SHOWN_Z_UM:
             plane = int(np.argmin(np.abs(z_um - wanted_um)))
-            panels.append((f"Deep-Z, z = {z_um[plane]:+.1f} µm", stack[plane]))
+            panels.append((f"Deep-Z, {round(float(z_um[plane]), 1) + 0.0:.1f} µm", stack[plane]))
         for column, (title, image) in enumerate(panels):
             x = 11 + column * (SIZE_MM + 1.5) + (3 if column else 0)
             axes = style.axes_mm(figure, x, top, SIZE_MM, SIZE_MM)
@@ -101,7 +101,9 @@ def _draw_widths(figure, summary):
     axes.set_ylim(bottom=0)
     if len(summary):
         axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
-        axes.set_title(f"Mean and standard deviation of {summary['n'].min()} to {summary['n'].max()} beads", size=6.5)
+        fewest, most = summary["n"].min(), summary["n"].max()
+        count = f"{most}" if fewest == most else f"{fewest} to {most}"
+        axes.set_title(f"Mean and standard deviation of {count} beads", size=6.5)
 
 
 def _mark_gap(axes, baseline, curve):
