@@ -52,7 +52,7 @@ def draw_figure_8(surfaces, images_path, data_source, scale, output_base):
         x = LEFT_MM + 46
         for row, (kind, label, colour) in enumerate(
             (
-                ("input", "Deep-Z output on the surface", style.INPUT_COLOUR),
+                ("input", "Deep-Z, on the surface", style.INPUT_COLOUR),
                 ("output", "Deep-R output", style.OUTPUT_COLOUR),
             )
         ):
