@@ -121,6 +121,21 @@ def test_a_turn_beyond_the_limit_is_no_movement(drift, caplog):
     assert "plane 4" in caplog.text
 
 
+def test_a_plane_that_jumps_is_left_where_its_neighbour_is(caplog):
+    """A registration beyond the limit is a failure, one within it is kept, and the log says which."""
+    drift = [rigid(0, dx, 0, 47.5) for dx in (0, 0.4, 0.8, 1.2)]
+    jump = rigid(0, 7.0, 0, 47.5) @ drift[3]
+    stack = texture_stack(np.random.default_rng(8), [*drift, jump], 96).astype(np.float32)
+    free = align_stack(stack, anchor=1)[1]
+    limited = align_stack(stack, anchor=1, max_shift_px=2)[1]
+    np.testing.assert_array_equal(limited[:4], free[:4])
+    np.testing.assert_array_equal(limited[4], limited[3])
+    assert np.abs(free[4] - free[3])[:2, 2].max() == pytest.approx(7, abs=0.3)
+    assert (
+        "plane 4: registration moves it by 7" in caplog.text or "plane 4: registration moves it by 6.9" in caplog.text
+    )
+
+
 def test_memory_map_is_aligned(texture, tmp_path):
     """A stack may stay on disk, read-only, with processes reading it."""
     np.save(tmp_path / "stack.npy", (texture[:3] * 255).astype(np.uint8))

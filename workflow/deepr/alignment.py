@@ -19,7 +19,7 @@ _SMALLEST_SIDE = 24
 _MARGIN_PX = 1e-6
 
 
-def align_stack(stack, anchor=0, threads=1, max_rotation_deg=None):
+def align_stack(stack, anchor=0, threads=1, max_rotation_deg=None, max_shift_px=None):
     """Align the planes of a z-stack by rotation and translation.
 
     Parameters
@@ -34,6 +34,8 @@ def align_stack(stack, anchor=0, threads=1, max_rotation_deg=None):
         A registration of neighbouring planes that turns by more is taken for a failure, as TurboReg's local
         search can have on a blurred or nearly empty plane, and replaced by no movement; a warning names the
         plane. By default every registration is taken as it is, as StackReg does.
+    max_shift_px : float, optional
+        The same for a registration that moves the middle of a plane by more.
 
     Returns
     -------
@@ -72,12 +74,17 @@ def align_stack(stack, anchor=0, threads=1, max_rotation_deg=None):
     aligned[anchor] = stack[anchor]
     matrices = np.empty((len(stack), 3, 3))
     matrices[anchor] = np.eye(3)
+    middle = np.array([(stack.shape[2] - 1) / 2, (stack.shape[1] - 1) / 2, 1.0])
     with _workers(min(threads, len(planes)), stack) as run:
         registered = run(partial(_register, colour_weights=colour_weights), planes, neighbours)
         for z, neighbour, matrix in zip(planes, neighbours, registered, strict=True):
             turn_deg = abs(np.rad2deg(np.arctan2(matrix[1, 0], matrix[0, 0])))
+            shift_px = np.hypot(*((matrix - np.eye(3)) @ middle)[:2])
             if max_rotation_deg is not None and turn_deg > max_rotation_deg:
                 log.warning("plane %d: registration turns it by %.2f degrees, taken for a failure", z, turn_deg)
+                matrix = np.eye(3)
+            elif max_shift_px is not None and shift_px > max_shift_px:
+                log.warning("plane %d: registration moves it by %.1f px, taken for a failure", z, shift_px)
                 matrix = np.eye(3)
             matrices[z] = matrix @ matrices[neighbour]
         for z, plane in zip(planes, run(_transform, planes, matrices[planes]), strict=True):

@@ -21,7 +21,10 @@ rule align_slide:
     params:
         code=source_hash("deepr.alignment", "deepr.focus", "deepr.slides"),
         anchor=config["alignment"]["anchor"],
-        max_rotation_deg=config["alignment"]["max_rotation_deg"],
+        limits=lambda wildcards: {
+            "max_rotation_deg": config["alignment"]["max_rotation_deg"],
+            "max_shift_px": config["datasets"][wildcards.dataset]["max_shift_px"],
+        },
         patch_px=lambda wildcards: config["datasets"][wildcards.dataset]["patch_px"],
     message:
         "Align the planes of every z-stack of {wildcards.dataset} slide {wildcards.slide}."

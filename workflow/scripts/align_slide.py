@@ -8,8 +8,11 @@ from deepr.slides import SlideWriter, open_slide
 from deepr.tables import InputError, write_table
 
 
-def align_slide(stacks_path, aligned_path, transforms_path, anchor, max_rotation_deg, patch_px, threads):
-    """Align every field of a slide, crop it to whole patches, and keep the transforms in a sheet."""
+def align_slide(stacks_path, aligned_path, transforms_path, anchor, limits, patch_px, threads):
+    """Align every field of a slide, crop it to whole patches, and keep the transforms in a sheet.
+
+    `limits` says by keyword of `align_stack` which registrations are taken for failures.
+    """
     rows = []
     with (
         open_slide(stacks_path) as slide,
@@ -26,7 +29,7 @@ def align_slide(stacks_path, aligned_path, transforms_path, anchor, max_rotation
             stack, z_um = slide.stack(field), slide.z_um(field)
             anchor_plane = sharpest_plane(stack) if anchor == "focus" else 0
             try:
-                aligned, matrices = align_stack(stack, anchor_plane, threads, max_rotation_deg)
+                aligned, matrices = align_stack(stack, anchor_plane, threads, **limits)
                 y, x, height, width = valid_window(stack.shape[1:3], matrices, multiple=patch_px)
             except ValueError as error:
                 raise InputError(f"{stacks_path}, field {field}: {error}") from error
@@ -55,7 +58,7 @@ if __name__ == "__main__":
             aligned_path=snakemake.output.stacks,
             transforms_path=snakemake.output.transforms,
             anchor=snakemake.params.anchor,
-            max_rotation_deg=snakemake.params.max_rotation_deg,
+            limits=snakemake.params.limits,
             patch_px=snakemake.params.patch_px,
             threads=snakemake.threads,
         )
