@@ -1,20 +1,63 @@
 """The source hash changes with what can change a result, and with nothing else."""
 
+import re
+
 import pytest
 from deepr import provenance
+
+TOLD = """from deepr.tables import InputError
+
+def total(numbers):
+    if not numbers:
+        raise ValueError("none")
+    result = 0
+    for number in numbers:
+        result += number
+    return result
+"""
+
+# The same with logging, a progress bar, a warning and other words of the exception.
+TOLD_MORE = """import logging
+import warnings
+
+from deepr.runtime import progress
+from deepr.tables import InputError
+
+log = logging.getLogger(__name__)
+
+
+def total(numbers):
+    if not numbers:
+        log.warning("nothing")
+        raise ValueError(f"found {numbers}, wanted one number or more")
+    result = 0
+    for number in progress(numbers, desc="numbers"):
+        result += number
+        logging.getLogger("sum").info("%d", result)
+    warnings.warn("this was the sum", stacklevel=2)
+    print(result)
+    return result
+"""
 
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
     """A small package: a imports b, and b imports runtime."""
-    (tmp_path / "a.py").write_text('"""A."""\nfrom deepr import b\nx = b.y\n')
-    (tmp_path / "b.py").write_text('"""B."""\nfrom deepr.runtime import progress\ny = 1\n')
-    (tmp_path / "runtime.py").write_text("progress = 1\n")
-    (tmp_path / "c.py").write_text("z = 3\n")
-    (tmp_path / "__init__.py").write_text("")
-    monkeypatch.setattr(provenance, "PACKAGE", tmp_path)
+    package = tmp_path / "deepr"
+    (package / "room").mkdir(parents=True)
+    (package / "a.py").write_text('"""A."""\nfrom deepr import b\nx = b.y\n')
+    (package / "b.py").write_text('"""B."""\nfrom deepr.runtime import progress\ny = 1\n')
+    (package / "runtime.py").write_text("progress = 1\n")
+    (package / "c.py").write_text("z = 3\n")
+    (package / "__init__.py").write_text("__version__ = 1\n")
+    (package / "room/__init__.py").write_text("switch = 1\n")
+    (package / "room/table.py").write_text("legs = 4\n")
+    (package / "told.py").write_text(TOLD)
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts/sit.py").write_text("def sit():\n    from deepr.room.table import legs\n    return legs\n")
+    monkeypatch.setattr(provenance, "PACKAGE", package)
     provenance._digest_and_imports.cache_clear()
-    yield tmp_path
+    yield package
     provenance._digest_and_imports.cache_clear()
 
 
@@ -29,6 +72,7 @@ def rehash(name):
         ("a.py", '"""Another docstring."""\n\n\nfrom deepr import b  # a comment\n\nx = b.y\n'),
         ("runtime.py", "progress = 2\n"),
         ("c.py", "z = 4\n"),
+        ("__init__.py", "__version__ = 2\n"),
     ],
 )
 def test_style_logging_and_strangers_leave_the_hash(package, file, text):
@@ -60,7 +104,53 @@ def test_relative_imports_are_followed(package):
     assert rehash("deepr.d") != before
 
 
-def test_unknown_module_is_refused(package):
-    """A name that is no module is named in the error."""
-    with pytest.raises(ValueError, match=r"deepr\.nothing"):
-        rehash("deepr.nothing")
+def test_what_is_only_told_leaves_the_hash(package):
+    """Logging, progress bars, warnings, prints and the words of an exception change no result."""
+    before = rehash("deepr.told")
+    (package / "told.py").write_text(TOLD_MORE)
+    assert rehash("deepr.told") == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("result = 0", "result = 1"), ("ValueError", "KeyError"), ("(numbers, desc", "(numbers[1:], desc")],
+)
+def test_what_is_done_beside_the_telling_changes_the_hash(package, old, new):
+    """Another number, another kind of exception and other things under a progress bar count."""
+    (package / "told.py").write_text(TOLD_MORE)
+    before = rehash("deepr.told")
+    (package / "told.py").write_text(TOLD_MORE.replace(old, new))
+    assert rehash("deepr.told") != before
+
+
+@pytest.mark.parametrize("file", ["../scripts/sit.py", "room/__init__.py", "room/table.py"])
+def test_a_script_stands_for_itself_and_all_that_it_imports(package, file):
+    """Script, packages around its modules and the modules, also those imported within a function, are in the hash."""
+    before = rehash("sit.py")
+    path = package / file
+    text = path.read_text()
+    path.write_text(f"{text}# A remark.\n")
+    assert rehash("sit.py") == before
+    path.write_text(f"{text}ADDED = 1\n")
+    assert rehash("sit.py") != before
+
+
+@pytest.mark.parametrize("name", ["deepr.nothing", "nothing.py"])
+def test_unknown_names_are_refused(package, name):
+    """A name that is no module and no script is named in the error."""
+    with pytest.raises(ValueError, match=rf"{re.escape(name)} is no script and no module"):
+        rehash(name)
+
+
+def test_every_rule_hashes_its_own_script(repository):
+    """Each rule that runs a script has that script's hash among its params."""
+    rules = [
+        text
+        for path in (repository / "workflow/rules").glob("*.smk")
+        for text in re.split(r"(?m)^(?=rule )", path.read_text())
+        if '"../scripts/' in text
+    ]
+    assert len(rules) > 20
+    for text in rules:
+        (script,) = re.findall(r'"\.\./scripts/(\w+\.py)"', text)
+        assert f'code=source_hash("{script}")' in text, text.splitlines()[0]

@@ -1,4 +1,4 @@
-"""Which code a result depends on: a hash of a module and of all that it imports from this package."""
+"""Which code a result depends on: a hash of a step's script and of all that it imports from this package."""
 
 import ast
 import hashlib
@@ -7,20 +7,25 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
 
-# Logs, progress bars and atomic writes change no result, and neither does this module.
+# Logs, progress bars and atomic writes change no result, and neither do this module and the version.
 WITHOUT_RESULTS = {"deepr", "deepr.runtime", "deepr.provenance"}
 
+# Statements that only say something: `log.info(...)`, `warnings.warn(...)`, `print(...)`.
+TELLING = {"log", "logging", "warnings", "print"}
 
-def source_hash(*modules):
+
+def source_hash(*names):
     """Hash the code that a step's result depends on.
 
-    The hash covers the syntax tree of each module and of everything that it imports, directly or not,
-    from this package. Comments, layout and docstrings do not enter, nor does `deepr.runtime`.
+    The hash covers the syntax tree of each script or module and of everything that it imports, directly or
+    not, from this package, with the packages around it. Comments, layout and docstrings do not enter, nor
+    what is only told: logging, warnings, the words of an exception, and `deepr.runtime`.
 
     Parameters
     ----------
-    *modules : str
-        Names such as ``"deepr.edof"``.
+    *names : str
+        Scripts of the folder beside this package, such as ``"train_network.py"``, or modules, such as
+        ``"deepr.edof"``.
 
     Returns
     -------
@@ -30,17 +35,20 @@ def source_hash(*modules):
     Raises
     ------
     ValueError
-        If a module does not exist.
+        If a script or module does not exist.
     """
     seen = {}
-    waiting = list(modules)
+    waiting = list(names)
     while waiting:
         name = waiting.pop()
         if name in seen or name in WITHOUT_RESULTS:
             continue
         path = _path_of(name)
         if path is None:
-            raise ValueError(f"{name} is no module of this package; wanted a name such as 'deepr.edof'")
+            raise ValueError(
+                f"{name} is no script and no module of this package; wanted a name such as 'train_network.py' or "
+                "'deepr.edof'"
+            )
         seen[name], imported = _digest_and_imports(name, path)
         waiting.extend(imported)
     lines = "\n".join(f"{name} {digest}" for name, digest in sorted(seen.items()))
@@ -48,7 +56,10 @@ def source_hash(*modules):
 
 
 def _path_of(name):
-    """Give the file of a module of this package, or None."""
+    """Give the file of a script or of a module of this package, or None."""
+    if name.endswith(".py"):
+        script = PACKAGE.parent / "scripts" / name
+        return script if script.is_file() else None
     stem = PACKAGE.joinpath(*name.split(".")[1:])
     for path in (stem.with_suffix(".py"), stem / "__init__.py"):
         if path.is_file():
@@ -71,15 +82,47 @@ def _digest_and_imports(name, path):
                 base = ".".join([*parents[: len(parents) - node.level + 1], *filter(None, [node.module])])
             imported.add(base)
             imported.update(f"{base}.{alias.name}" for alias in node.names)
-    known = {module for module in imported if module.split(".")[0] == "deepr" and _path_of(module)}
-    return hashlib.sha256(ast.dump(_without_docstrings(tree)).encode()).hexdigest(), frozenset(known)
+    # Python runs the packages around a module before the module itself.
+    around = {
+        ".".join(parts[:count]) for parts in (m.split(".") for m in [name, *imported]) for count in range(len(parts))
+    }
+    known = {module for module in imported | around if module.split(".")[0] == "deepr" and _path_of(module)}
+    return hashlib.sha256(ast.dump(_WithoutWords().visit(tree)).encode()).hexdigest(), frozenset(known)
 
 
-def _without_docstrings(tree):
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(getattr(first, "value", None), ast.Constant):
-                if isinstance(first.value.value, str):
-                    node.body = node.body[1:]
-    return tree
+class _WithoutWords(ast.NodeTransformer):
+    """Takes away what a reader sees and a result does not."""
+
+    def visit_Expr(self, node):
+        """Drop docstrings and calls that only tell."""
+        if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            return None
+        called = node.value if isinstance(node.value, ast.Call) else None
+        while isinstance(called, ast.Attribute | ast.Call):
+            called = called.value if isinstance(called, ast.Attribute) else called.func
+        return None if isinstance(called, ast.Name) and called.id in TELLING else self.generic_visit(node)
+
+    def visit_Raise(self, node):
+        """Keep what is raised, and leave out its words."""
+        if isinstance(node.exc, ast.Call):
+            node.exc.args, node.exc.keywords = [], []
+        return self.generic_visit(node)
+
+    def visit_Call(self, node):
+        """See through a progress bar."""
+        self.generic_visit(node)
+        return node.args[0] if isinstance(node.func, ast.Name) and node.func.id == "progress" else node
+
+    def visit_Import(self, node):
+        """Leave out what is imported for telling."""
+        node.names = [alias for alias in node.names if alias.name not in TELLING]
+        return node if node.names else None
+
+    def visit_ImportFrom(self, node):
+        """Leave out what is imported from the rooms without results."""
+        return None if node.module in WITHOUT_RESULTS - {"deepr"} else node
+
+    def visit_Assign(self, node):
+        """Leave out a module's logger."""
+        names = {target.id for target in node.targets if isinstance(target, ast.Name)}
+        return None if names == {"log"} else self.generic_visit(node)

@@ -19,7 +19,7 @@ rule acquire_slide:
         mem_mb=memory_for_stack,
         runtime=120,
     params:
-        code=source_hash("deepr.optics.acquisition", "deepr.focus", "deepr.slides"),
+        code=source_hash("acquire_slide.py"),
         seed=config["seed"],
         settings=lambda wildcards: microscope_of(wildcards),
         z_um=lambda wildcards: planes_um(acquisition_of(wildcards)["z_um"]).tolist(),
@@ -52,7 +52,7 @@ rule import_slide:
         mem_mb=memory_for_stack,
         runtime=60,
     params:
-        code=source_hash("deepr.stacks", "deepr.slides"),
+        code=source_hash("import_slide.py"),
         rows=lambda wildcards: rows_of_slide(wildcards),
     message:
         "Import the z-stacks of {wildcards.dataset} slide {wildcards.slide} from its own files."
@@ -77,7 +77,7 @@ rule fetch_slide:
         mem_mb=1500,
         runtime=240,
     params:
-        code=source_hash("deepr.bbbc006", "deepr.slides"),
+        code=source_hash("fetch_slide.py"),
         wells=lambda wildcards: wells_of(wildcards),
         settings=lambda wildcards: public_source_of(wildcards),
         # Not an output: what is whole stays when a job is interrupted, and is not fetched again.

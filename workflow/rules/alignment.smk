@@ -19,7 +19,7 @@ rule align_slide:
         mem_mb=memory_for_stack,
         runtime=240,
     params:
-        code=source_hash("deepr.alignment", "deepr.focus", "deepr.slides"),
+        code=source_hash("align_slide.py"),
         anchor=config["alignment"]["anchor"],
         limits=lambda wildcards: {
             "max_rotation_deg": config["alignment"]["max_rotation_deg"],

@@ -39,7 +39,7 @@ rule train_decoder:
         runtime=1440,
         gpu=1,
     params:
-        code=source_hash("deepr.networks.decoder_training", "deepr.networks.virtual_pairs", "deepr.slides"),
+        code=source_hash("train_decoder.py"),
         row=lambda wildcards: row_of_network(wildcards),
         seed=config["seed"],
         settings=lambda wildcards: own_training_of_network(wildcards, "decoder"),
@@ -72,7 +72,7 @@ rule test_decoder:
         mem_mb=4000,
         runtime=60,
     params:
-        code=source_hash("deepr.networks.decoder", "deepr.networks.inference", "deepr.depth", "deepr.slides"),
+        code=source_hash("test_decoder.py"),
         range_um=lambda wildcards: range_of(wildcards.network),
     message:
         "Estimate the defocus of every pixel on the test slides of {wildcards.dataset} with {wildcards.network}."
@@ -116,7 +116,7 @@ rule draw_figure_7:
         mem_mb=1000,
         runtime=20,
     params:
-        code=source_hash("deepr.figures.figure_7", "deepr.slides"),
+        code=source_hash("draw_figure_7.py"),
         range_um=lambda wildcards: range_of("decoder"),
         tilt_deg=lambda wildcards: config["datasets"]["breast_tilted"]["tilt_deg"],
         data_source=lambda wildcards: source_of("breast"),

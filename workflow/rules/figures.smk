@@ -29,7 +29,7 @@ rule draw_figure_2:
         mem_mb=2000,
         runtime=20,
     params:
-        code=source_hash("deepr.figures.figure_2", "deepr.slides"),
+        code=source_hash("draw_figure_2.py"),
         range_um=lambda wildcards: range_of("ovary_5"),
         data_source=lambda wildcards: source_of("ovary"),
         scale=config["scale"],
@@ -64,7 +64,7 @@ rule draw_figure_s8:
         mem_mb=1000,
         runtime=20,
     params:
-        code=source_hash("deepr.figures.figure_s8"),
+        code=source_hash("draw_figure_s8.py"),
         data_source=lambda wildcards: source_of("breast"),
         scale=config["scale"],
     message:
@@ -98,7 +98,7 @@ rule draw_figure_s9:
         mem_mb=1000,
         runtime=20,
     params:
-        code=source_hash("deepr.figures.figure_s9"),
+        code=source_hash("draw_figure_s9.py"),
         scale=config["scale"],
     message:
         "Draw Figure S9: generator and discriminator as they were built."
@@ -134,7 +134,7 @@ rule draw_figure_1:
         mem_mb=2000,
         runtime=20,
     params:
-        code=source_hash("deepr.figures.figure_1", "deepr.slides"),
+        code=source_hash("draw_figure_1.py"),
         range_um=lambda wildcards: range_of("ovary_5"),
         data_source=lambda wildcards: source_of("ovary"),
         scale=config["scale"],
@@ -172,7 +172,7 @@ rule draw_figure_3:
         mem_mb=2000,
         runtime=20,
     params:
-        code=source_hash("deepr.figures.figure_3", "deepr.slides"),
+        code=source_hash("draw_figure_3.py"),
         range_um=lambda wildcards: range_of("breast_5"),
         data_source=lambda wildcards: source_of("breast"),
         scale=config["scale"],
@@ -210,7 +210,7 @@ rule draw_figure_6:
         mem_mb=2000,
         runtime=20,
     params:
-        code=source_hash("deepr.figures.series", "deepr.slides"),
+        code=source_hash("draw_series.py"),
         range_um=lambda wildcards: range_of("prostate_10"),
         wanted_um=[-8.0, -4.0, 4.0, 8.0],
         data_source=lambda wildcards: source_of("prostate"),
@@ -247,7 +247,7 @@ rule draw_figure_s4:
         mem_mb=1000,
         runtime=20,
     params:
-        code=source_hash("deepr.figures.curves", "deepr.slides"),
+        code=source_hash("draw_quality_curves.py"),
         names=["prostate"],
         ranges_um=lambda wildcards: [range_of("prostate_10")],
         data_source=lambda wildcards: source_of("prostate"),
@@ -284,7 +284,7 @@ rule draw_figure_s5:
         mem_mb=1000,
         runtime=20,
     params:
-        code=source_hash("deepr.figures.curves", "deepr.slides"),
+        code=source_hash("draw_quality_curves.py"),
         names=["ovary", "ovary", "ovary"],
         ranges_um=lambda wildcards: [range_of(f"ovary_{number}") for number in (2, 5, 10)],
         data_source=lambda wildcards: source_of("ovary"),
@@ -324,7 +324,7 @@ rule draw_figure_s6:
         mem_mb=2000,
         runtime=20,
     params:
-        code=source_hash("deepr.figures.series", "deepr.slides"),
+        code=source_hash("draw_series.py"),
         range_um=lambda wildcards: range_of("ovary_10"),
         wanted_um=[-9.0, -7.0, 7.0, 9.0],
         data_source=lambda wildcards: source_of("ovary"),
@@ -378,7 +378,7 @@ rule draw_figure_s7:
         mem_mb=2000,
         runtime=20,
     params:
-        code=source_hash("deepr.figures.figure_s7", "deepr.slides"),
+        code=source_hash("draw_figure_s7.py"),
         pairs=list(CELL_NETWORKS),
         types=CELL_TYPES,
         range_um=lambda wildcards: range_of("nuclei_10"),
@@ -422,7 +422,7 @@ rule draw_figure_transfer:
         mem_mb=1000,
         runtime=20,
     params:
-        code=source_hash("deepr.figures.figure_transfer", "deepr.slides"),
+        code=source_hash("draw_figure_transfer.py"),
         range_um=lambda wildcards: range_of("phalloidin_10"),
         data_source=lambda wildcards: source_of("phalloidin"),
         scale=config["scale"],

@@ -17,7 +17,7 @@ rule fuse_extended_depth_of_field:
         mem_mb=memory_for_stack,
         runtime=60,
     params:
-        code=source_hash("deepr.edof", "deepr.slides"),
+        code=source_hash("fuse_extended_depth_of_field.py"),
         edof=config["edof"],
     message:
         "Fuse each z-stack of {wildcards.dataset} slide {wildcards.slide} into one all-in-focus image."
@@ -42,7 +42,7 @@ rule find_focus_planes:
         mem_mb=memory_for_stack,
         runtime=60,
     params:
-        code=source_hash("deepr.patches", "deepr.slides"),
+        code=source_hash("find_focus_planes.py"),
         patch_px=lambda wildcards: config["datasets"][wildcards.dataset]["patch_px"],
         min_contrast=lambda wildcards: config["datasets"][wildcards.dataset]["min_contrast"],
     message:
@@ -71,7 +71,7 @@ rule build_manifest:
         mem_mb=1000,
         runtime=10,
     params:
-        code=source_hash("deepr.manifest"),
+        code=source_hash("build_manifest.py"),
         seed=config["seed"],
         test_slides=lambda wildcards: slides_of(wildcards.dataset, "test"),
         validation_fraction=config["split"]["validation_fraction"],
@@ -109,7 +109,7 @@ rule check_focus_planes:
         mem_mb=1000,
         runtime=10,
     params:
-        code=source_hash("deepr.truth"),
+        code=source_hash("check_focus_planes.py"),
         slides=lambda wildcards: slides_of(wildcards.dataset),
         frame_px=lambda wildcards: config["datasets"][wildcards.dataset]["frame_px"],
     message:

@@ -31,7 +31,7 @@ rule train_network:
         runtime=2880,
         gpu=1,
     params:
-        code=source_hash("deepr.networks.training", "deepr.networks.pairs", "deepr.slides"),
+        code=source_hash("train_network.py"),
         row=lambda wildcards: row_of_network(wildcards),
         seed=config["seed"],
         settings=lambda wildcards: training_of_network(wildcards),
@@ -59,7 +59,7 @@ rule describe_network:
         mem_mb=2000,
         runtime=10,
     params:
-        code=source_hash("deepr.networks.description", "deepr.networks.generator"),
+        code=source_hash("describe_network.py"),
     message:
         "List the layers of {wildcards.network} as they were built."
     script:

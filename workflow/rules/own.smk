@@ -35,7 +35,7 @@ rule draw_own_figure:
         mem_mb=2000,
         runtime=20,
     params:
-        code=source_hash("deepr.figures.figure_2", "deepr.slides"),
+        code=source_hash("draw_figure_2.py"),
         range_um=lambda wildcards: range_of(wildcards.network),
         data_source="own",
         scale=config["scale"],
@@ -61,7 +61,7 @@ rule summarise_own_tests:
         mem_mb=1000,
         runtime=10,
     params:
-        code=source_hash("deepr.metrics"),
+        code=source_hash("summarise_own_tests.py"),
     message:
         "Tabulate SSIM and RMSE of input and output against defocus for every own network."
     script:

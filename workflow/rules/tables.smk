@@ -25,7 +25,7 @@ rule tabulate_data_sets:
         mem_mb=1000,
         runtime=20,
     params:
-        code=source_hash("deepr.figures.table_s1", "deepr.slides"),
+        code=source_hash("tabulate_data_sets.py"),
         datasets=DATASETS,
         scale=config["scale"],
     message:
@@ -50,7 +50,7 @@ rule judge_claims:
         mem_mb=1000,
         runtime=10,
     params:
-        code=source_hash("deepr.scorecard"),
+        code=source_hash("judge_claims.py"),
         facts=lambda wildcards: facts_of(wildcards),
     message:
         "Judge the paper's claims about {wildcards.target}."
@@ -74,7 +74,7 @@ rule join_scorecard:
         mem_mb=500,
         runtime=10,
     params:
-        code=source_hash("deepr.scorecard"),
+        code=source_hash("join_scorecard.py"),
     message:
         "Put the verdicts on all claims into one table."
     script:
@@ -101,7 +101,7 @@ rule write_report:
         mem_mb=1000,
         runtime=20,
     params:
-        code=source_hash("deepr.report"),
+        code=source_hash("write_report.py"),
         figures=lambda wildcards: [name for name in TARGETS if name.startswith("fig")],
         tables=lambda wildcards: [name for name in TARGETS if name.startswith("table")],
         captions_folder=str(HERE / "workflow/report"),

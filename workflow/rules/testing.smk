@@ -36,7 +36,7 @@ rule test_network:
         mem_mb=4000,
         runtime=240,
     params:
-        code=source_hash("deepr.networks.testing", "deepr.slides"),
+        code=source_hash("test_network.py"),
     message:
         "Refocus every plane of the test slides of {wildcards.dataset} with {wildcards.network} and measure the result."
     script:

@@ -21,7 +21,7 @@ rule measure_tilted_slides:
         mem_mb=4000,
         runtime=60,
     params:
-        code=source_hash("deepr.tilt", "deepr.slides"),
+        code=source_hash("measure_tilted_slides.py"),
         patch_px=lambda wildcards: config["datasets"][wildcards.dataset]["patch_px"],
     message:
         "Refocus the tilted fields of {wildcards.dataset} with {wildcards.network} and measure their sharpness row by row."
@@ -55,7 +55,7 @@ rule draw_figure_s1:
         mem_mb=1000,
         runtime=20,
     params:
-        code=source_hash("deepr.figures.figure_s1", "deepr.slides"),
+        code=source_hash("draw_figure_s1.py"),
         tilt_deg=lambda wildcards: config["datasets"]["breast_tilted"]["tilt_deg"],
         data_source=lambda wildcards: source_of("breast_tilted"),
         scale=config["scale"],

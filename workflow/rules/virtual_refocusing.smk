@@ -32,7 +32,7 @@ rule train_deepz:
         runtime=2880,
         gpu=1,
     params:
-        code=source_hash("deepr.networks.deepz_training", "deepr.networks.virtual_pairs", "deepr.slides"),
+        code=source_hash("train_deepz.py"),
         row=lambda wildcards: row_of_network(wildcards),
         seed=config["seed"],
         settings=lambda wildcards: own_training_of_network(wildcards, "deepz"),
@@ -66,13 +66,7 @@ rule defocus_onto_surfaces:
         mem_mb=4000,
         runtime=60,
     params:
-        code=source_hash(
-            "deepr.networks.virtual_refocusing",
-            "deepr.networks.inference",
-            "deepr.surfaces",
-            "deepr.metrics",
-            "deepr.slides",
-        ),
+        code=source_hash("defocus_onto_surfaces.py"),
         # The surfaces reach half of the range to both sides, which leaves room on either.
         amplitude_um=lambda wildcards: range_of(wildcards.deepz) / 2,
     message:
@@ -104,7 +98,7 @@ rule measure_virtual_stacks:
         mem_mb=4000,
         runtime=60,
     params:
-        code=source_hash("deepr.virtual_stacks", "deepr.slides"),
+        code=source_hash("measure_virtual_stacks.py"),
     message:
         "Propagate defocused {wildcards.dataset} with {wildcards.deepz}, refocus them with {wildcards.network}, measure the beads."
     script:
@@ -137,7 +131,7 @@ rule draw_figure_8:
         mem_mb=1000,
         runtime=20,
     params:
-        code=source_hash("deepr.figures.figure_8", "deepr.slides"),
+        code=source_hash("draw_figure_8.py"),
         data_source=lambda wildcards: source_of("beads"),
         scale=config["scale"],
     message:
@@ -172,7 +166,7 @@ rule draw_figure_s2:
         mem_mb=1000,
         runtime=20,
     params:
-        code=source_hash("deepr.figures.figure_s2", "deepr.slides"),
+        code=source_hash("draw_figure_s2.py"),
         data_source=lambda wildcards: source_of("beads"),
         scale=config["scale"],
     message:
