@@ -182,7 +182,9 @@ def test_claims_of_table_s1():
         card = judge_table_s1([manifest.assign(dataset=name)], 0.15, "own", "demonstration")
         assert list(card["verdict"]) == expected, name
         assert all(name in reason for reason in card["reason"][card["verdict"] == FAILS] if reason), name
-    both = judge_table_s1([good.assign(dataset="ovary"), shared.assign(dataset="beads")], 0.15, ["own", "simulated"], "demonstration")
+    both = judge_table_s1(
+        [good.assign(dataset="ovary"), shared.assign(dataset="beads")], 0.15, ["own", "simulated"], "demonstration"
+    )
     assert both["measured"][0] == "ovary 17:3; beads 17:4"
     assert both["reason"][1] == "shared fields in beads"
     assert set(both["data"]) == {"own, simulated"}

@@ -89,7 +89,10 @@ def test_breast_without_ducts_can_be_made():
 def test_refuses_unknown_specimens_and_parameters():
     """A name that nobody knows is an error that lists the known ones."""
     rng = np.random.default_rng(0)
-    with pytest.raises(ValueError, match="'liver' is not known; wanted one of beads, beads_volume, breast, nuclei, ovary, phalloidin, prostate"):
+    with pytest.raises(
+        ValueError,
+        match="'liver' is not known; wanted one of beads, beads_volume, breast, nuclei, ovary, phalloidin, prostate",
+    ):
         make_specimen("liver", (64, 64), 0.1, rng)
     with pytest.raises(TypeError, match="colour"):
         make_specimen("ovary", (64, 64), 0.1, rng, **slide_parameters("ovary", rng), colour=1)

@@ -1,5 +1,6 @@
 """The paper's claims, judged on the numbers behind each figure and table."""
 
+from deepr.scorecard.beads import judge_figure_4, judge_figure_s3
 from deepr.scorecard.data_sets import judge_table_s1
 from deepr.scorecard.defocus import judge_figure_2
 from deepr.scorecard.depth import judge_figure_7
@@ -25,11 +26,13 @@ JUDGES = {
     "fig1": judge_figure_1,
     "fig2": judge_figure_2,
     "fig3": judge_figure_3,
+    "fig4": judge_figure_4,
     "fig6": judge_figure_6,
     "fig7": judge_figure_7,
     "fig8": judge_figure_8,
     "figS1": judge_figure_s1,
     "figS2": judge_figure_s2,
+    "figS3": judge_figure_s3,
     "figS4": judge_figure_s4,
     "figS5": judge_figure_s5,
     "figS6": judge_figure_s6,
@@ -50,11 +53,13 @@ __all__ = [
     "judge_figure_1",
     "judge_figure_2",
     "judge_figure_3",
+    "judge_figure_4",
     "judge_figure_6",
     "judge_figure_7",
     "judge_figure_8",
     "judge_figure_s1",
     "judge_figure_s2",
+    "judge_figure_s3",
     "judge_figure_s4",
     "judge_figure_s5",
     "judge_figure_s6",

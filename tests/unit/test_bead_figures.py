@@ -1,0 +1,111 @@
+"""Figures 4 and S3 and their claims, on made-up widths and images with known answers."""
+
+import numpy as np
+import pandas as pd
+from deepr.figures.figure_4 import draw_figure_4, typical_bead, widths_by_defocus
+from deepr.figures.figure_s3 import draw_figure_s3
+from deepr.networks.generator import build_generator
+from deepr.scorecard.beads import judge_figure_4, judge_figure_s3
+from deepr.scorecard.rows import FAILS, HOLDS, UNTESTABLE
+from deepr.slides import SlideWriter
+from deepr.volume import measure_volume
+
+Z_UM = np.arange(-10.0, 10.5, 0.5)
+NETWORKS, RANGES = ["beads_5", "beads_8"], [5.0, 8.0]
+FACTS = {"networks": NETWORKS, "ranges_um": RANGES, "data_source": "simulated"}
+
+
+def made_widths(beads=5, second_at_7=0.5):
+    """Inputs that widen below focus and ring above it; outputs narrow within their ranges."""
+    rows = []
+    for bead in range(beads):
+        place = {"slide": "test1", "fov": "f001", "y": 0, "x": 0, "bead": bead, "y_px": 30, "x_px": 30 + bead}
+        for z in Z_UM:
+            entry = 0.42 + 0.7 * abs(z) if z <= 0 else 0.4 + 0.5 * (z % 3)
+            outputs = {"": entry, "beads_5": 0.5 if abs(z) <= 5 else 2.5, "beads_8": 0.5 if abs(z) <= 8 else 2.5}
+            if abs(z + 7) < 0.3:
+                outputs["beads_8"] = second_at_7
+            for network, width in outputs.items():
+                rows.append({**place, "network": network, "z_um": z, "fwhm_um": width + 0.01 * bead, "kept": True})
+    return pd.DataFrame(rows)
+
+
+def test_claims_of_figure_4():
+    """Widths as in the paper hold in all; a blurred output at -7 um fails that claim alone; three beads are needed."""
+    card = judge_figure_4(made_widths(), scale="demonstration", **FACTS)
+    assert list(card["verdict"]) == [HOLDS] * 5
+    card = judge_figure_4(made_widths(second_at_7=2.0), scale="demonstration", **FACTS)
+    assert list(card["verdict"]) == [HOLDS, FAILS, HOLDS, FAILS, HOLDS]
+    assert set(judge_figure_4(made_widths(2), scale="demonstration", **FACTS)["verdict"]) == {UNTESTABLE}
+    none = made_widths().iloc[:0]
+    assert set(judge_figure_4(none, scale="demonstration", **FACTS)["verdict"]) == {UNTESTABLE}
+
+
+def test_widths_are_averaged_over_kept_beads():
+    """A bead left out does not count, and the shown bead is the one of median width."""
+    widths = made_widths()
+    widths.loc[widths["bead"] == 4, ["fwhm_um", "kept"]] = [9.0, False]
+    summary = widths_by_defocus(widths)
+    focus = summary[(summary["network"] == "beads_5") & (summary["z_um"] == 0)].iloc[0]
+    assert focus["n"] == 4 and np.isclose(focus["mean"], 0.515)
+    assert typical_bead(widths)["bead"] == 1
+    assert typical_bead(widths.iloc[:0]) is None
+
+
+def write_stack(path, series, seed=0):
+    rng = np.random.default_rng(seed)
+    with SlideWriter(path, 0.1625, "40x/0.95", "TexasRed", "simulated") as writer:
+        writer.write(series, rng.random((len(Z_UM), 64, 64)).astype(np.float32), Z_UM)
+
+
+def test_figure_4_is_drawn_with_and_without_beads(tmp_path):
+    """All formats; without a bead the panel says so."""
+    for name, series in (("aligned", "f001"), ("beads_5", "f001_y0_x0"), ("beads_8", "f001_y0_x0")):
+        (tmp_path / name).mkdir()
+        write_stack(tmp_path / name / "test1.ome.tif", series)
+    predictions = {name: [tmp_path / name / "test1.ome.tif"] for name in NETWORKS}
+    for number, widths in enumerate((made_widths(), made_widths().iloc[:0])):
+        base = tmp_path / f"fig4_{number}"
+        slides = [tmp_path / "aligned" / "test1.ome.tif"]
+        draw_figure_4(widths, NETWORKS, RANGES, slides, predictions, "simulated", "tiny", base)
+        assert all(base.with_suffix(f".{suffix}").stat().st_size > 20 for suffix in ("png", "pdf", "svg", "tsv"))
+
+
+def test_beads_of_a_volume_are_found_with_their_heights(tmp_path):
+    """Three points at known places and heights; the figure and the claim are made of the table."""
+    z_um = np.arange(-9.0, 10.0, 3.0)
+    stack = np.full((len(z_um), 128, 128), 130.0)
+    y, x = np.mgrid[:128, :128]
+    places = {0: (40, 40), 3: (64, 90), 5: (95, 50)}
+    for plane, (row, column) in places.items():
+        stack[plane] += 3000 * np.exp(-((y - row) ** 2 + (x - column) ** 2) / (2 * 1.3**2))
+    stack += np.random.default_rng(0).normal(0, 5, stack.shape)
+    rows, images = measure_volume(
+        stack.astype(np.uint16), z_um, 0.1625, {name: build_generator(2, seed=0) for name in NETWORKS}
+    )
+    found = rows[rows["image"] == "input"].set_index(["y_px", "x_px"])["bead_z_um"].to_dict()
+    assert found == {(row, column): z_um[plane] for plane, (row, column) in places.items()}
+    width = rows[(rows["image"] == "input") & (rows["bead_z_um"] == 0)]["fwhm_um"].iloc[0]
+    assert abs(width - 1.3 * 2.3548 * 0.1625) < 0.02
+    assert images.shape == (4, 128, 128)
+    with SlideWriter(tmp_path / "v.ome.tif", 0.1625, "40x/0.95", "TexasRed", "simulated") as writer:
+        writer.write("test1_f001", images, np.arange(4.0))
+    table = rows.assign(slide="test1", fov="f001")
+    draw_figure_s3(table, tmp_path / "v.ome.tif", NETWORKS, RANGES, "simulated", "tiny", tmp_path / "figS3")
+    assert (tmp_path / "figS3.png").stat().st_size > 1000
+
+
+def test_claim_of_figure_s3():
+    """Only the larger range's network makes the beads between the ranges narrow."""
+    widths = {"input": 4.0, "beads_5": 3.5, "beads_8": 0.6}
+    table = pd.DataFrame(
+        [
+            {"bead": b, "bead_z_um": 6.0 + 0.2 * b, "image": name, "fwhm_um": width}
+            for b in range(4)
+            for name, width in widths.items()
+        ]
+    )
+    assert list(judge_figure_s3(table, scale="demonstration", **FACTS)["verdict"]) == [HOLDS]
+    table.loc[table["image"] == "beads_5", "fwhm_um"] = 0.7
+    assert list(judge_figure_s3(table, scale="demonstration", **FACTS)["verdict"]) == [FAILS]
+    assert list(judge_figure_s3(table.iloc[:3], scale="demonstration", **FACTS)["verdict"]) == [UNTESTABLE]

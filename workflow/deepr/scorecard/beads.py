@@ -1,0 +1,140 @@
+"""Claims about beads: their width against defocus (Figure 4), and beads in a volume (Figure S3)."""
+
+import numpy as np
+import pandas as pd
+
+from deepr.scorecard.rows import COLUMNS, image_quality_untestable, row
+
+NEARLY_CONSTANT = 1.5
+SPREAD = 3.0
+BETWEEN_UM = 7.0
+MIN_BEADS = 3
+
+
+def judge_figure_4(widths, networks, ranges_um, data_source, scale):
+    """Judge the claims of Figure 4.
+
+    Parameters
+    ----------
+    widths : DataFrame
+        As for `deepr.figures.figure_4.draw_figure_4`.
+    networks : list of str
+        The one of the smaller range first.
+    ranges_um : list of float
+    data_source, scale : str
+
+    Returns
+    -------
+    DataFrame
+        One row per claim, columns `COLUMNS`.
+
+    Notes
+    -----
+    The paper says nearly constant without a number: here the largest mean width within the training range is at
+    most 1.5 times the smallest. Unstable is the input where, at positive defocus, the width falls or the fits
+    fail while defocus grows.
+    """
+    kept = widths[widths["kept"].astype(bool)]
+    means = kept.groupby(["network", "z_um"])["fwhm_um"].agg(["mean", "std", "count"])
+    means = means[means["count"] >= MIN_BEADS]
+    measured = set(means.index.get_level_values("network"))
+    empty = means.iloc[:0].droplevel("network")
+    curves = {name: means.xs(name) if name in measured else empty for name in ["", *networks]}
+    beads = len(kept[(kept["network"] == "") & (kept["z_um"].abs() < 1e-6)])
+    untestable = image_quality_untestable(scale) or ("" if beads >= MIN_BEADS else f"{beads} beads were measured")
+    rows = [_nearly_constant(curves[name], value, untestable) for name, value in zip(networks, ranges_um, strict=True)]
+    rows.append(_spread(curves[""], ranges_um[0], untestable))
+    rows.append(_sharp_beyond(curves, networks, untestable))
+    rows.append(_unstable(curves[""], ranges_um[0], untestable))
+    common = {"target": "fig4", "data_source": data_source, "scale": scale}
+    return pd.DataFrame([row(**common, **judged) for judged in rows], columns=list(COLUMNS))
+
+
+def _nearly_constant(curve, range_um, untestable):
+    inside = curve[np.abs(curve.index) <= range_um + 1e-3]["mean"]
+    ratio = inside.max() / inside.min() if len(inside) else np.nan
+    return {
+        "claim": f"the +-{range_um:g} um network's output width is nearly constant within its training range",
+        "measured": f"{inside.min():.2f} to {inside.max():.2f} um, ratio {ratio:.2f}",
+        "wanted": f"ratio at most {NEARLY_CONSTANT}",
+        "holds": bool(ratio <= NEARLY_CONSTANT),
+        "untestable": untestable or ("" if len(inside) else "no output could be measured"),
+    }
+
+
+def _spread(curve, range_um, untestable):
+    inside = curve[np.abs(curve.index) <= range_um + 1e-3]["mean"]
+    ratio = inside.max() / inside.min() if len(inside) else np.nan
+    return {
+        "claim": f"the input's width spreads by more than {SPREAD:g} times within +-{range_um:g} um",
+        "measured": f"{inside.min():.2f} to {inside.max():.2f} um, ratio {ratio:.1f}",
+        "wanted": f"more than {SPREAD:g}",
+        "holds": bool(ratio > SPREAD),
+        "untestable": untestable or ("" if len(inside) else "no input could be measured"),
+    }
+
+
+def _sharp_beyond(curves, networks, untestable):
+    found = []
+    for name in networks:
+        curve = curves[name]["mean"]
+        near = curve[np.abs(curve.index + BETWEEN_UM) <= 0.26]
+        found.append(float(near.mean()) if len(near) else np.nan)
+    focus = curves[networks[1]]["mean"].get(0.0, np.nan)
+    if not untestable and not np.isfinite(found).all():
+        untestable = f"no widths at z = -{BETWEEN_UM:g} um"
+    return {
+        "claim": f"at z = -{BETWEEN_UM:g} um the network of the larger range is sharp where the other is not",
+        "measured": f"{found[0]:.2f} um and {found[1]:.2f} um; {focus:.2f} um in focus",
+        "wanted": "the larger range narrower, and within 1.5 times its width in focus",
+        "holds": bool(found[1] < found[0] and found[1] <= NEARLY_CONSTANT * focus),
+        "untestable": untestable,
+    }
+
+
+def _unstable(curve, range_um, untestable):
+    positive = curve[(curve.index > 0.1) & (curve.index <= range_um + 1e-3)]
+    negative = curve[(curve.index < -0.1) & (curve.index >= -range_um - 1e-3)]
+    drops = int((np.diff(positive["mean"]) < 0).sum())
+    drops_below = int((np.diff(negative.sort_index(ascending=False)["mean"]) < 0).sum())
+    lost = len(negative) - len(positive)
+    return {
+        "claim": "the input's width is unstable at positive defocus",
+        "measured": f"it falls {drops} times away from focus there ({drops_below} times at negative defocus), and"
+        f" {max(lost, 0)} fewer planes could be measured",
+        "wanted": "falls or failed fits at positive defocus, fewer at negative",
+        "holds": bool(drops > drops_below or lost > 0),
+        "untestable": untestable,
+    }
+
+
+def judge_figure_s3(table, networks, ranges_um, data_source, scale):
+    """Judge Figure S3: beads between the two ranges are sharpened by the larger range's network only.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As for `deepr.figures.figure_s3.draw_figure_s3`.
+    networks, ranges_um, data_source, scale
+        As for `judge_figure_4`.
+
+    Returns
+    -------
+    DataFrame
+    """
+    between = table[table["bead_z_um"].abs().between(ranges_um[0] + 1e-3, ranges_um[1] + 1e-3)]
+    medians = between.groupby("image")["fwhm_um"].median()
+    count = between[between["image"] == "input"].shape[0]
+    few = "" if count >= MIN_BEADS else f"{count} beads lie between the ranges"
+    untestable = image_quality_untestable(scale) or few
+    values = [float(medians.get(name, np.nan)) for name in ("input", *networks)]
+    judged = {
+        "claim": f"beads between {ranges_um[0]:g} and {ranges_um[1]:g} um are sharpened by the larger range's network"
+        " only",
+        "measured": f"median width of {count} beads: {values[0]:.2f} um in the input, {values[1]:.2f} by the smaller"
+        f" range, {values[2]:.2f} by the larger",
+        "wanted": "the larger range's at most half of both others",
+        "holds": bool(values[2] <= 0.5 * min(values[0], values[1])),
+        "untestable": untestable,
+    }
+    return pd.DataFrame([row(target="figS3", data_source=data_source, scale=scale, **judged)], columns=list(COLUMNS))
