@@ -15,6 +15,7 @@ from deepr.scorecard import (
     judge_table_s1,
     row,
 )
+from deepr.tables import read_table, write_table
 
 ABOVE, FALLS, BETTER_SSIM, BETTER_RMSE, DEGRADES = range(5)
 
@@ -150,6 +151,15 @@ def test_claims_of_figure_s8(history, scale, expected):
     """Balance of the networks and choice of the weights, judged apart."""
     card = judge_figure_s8(history, "simulated", scale)
     assert list(card["verdict"]) == expected
+
+
+def test_a_training_without_a_discriminator_is_not_judged_by_it(tmp_path):
+    """Without its updates the columns are empty; the claim is not testable, and the other one is judged."""
+    columns = ["discriminator_loss", "discriminator_real", "discriminator_fake"]
+    write_table(made_history().assign(**dict.fromkeys(columns, np.nan)), tmp_path / "history.tsv")
+    card = judge_figure_s8(read_table(tmp_path / "history.tsv"), "simulated", "demonstration")
+    assert list(card["verdict"]) == [UNTESTABLE, HOLDS]
+    assert card["reason"][0] == "the discriminator was never updated"
 
 
 def test_a_discriminator_back_in_balance_is_judged():

@@ -28,6 +28,9 @@ def judge_figure_s8(history, data_source, scale):
     DataFrame
         One row per claim, columns `COLUMNS`.
     """
+    # Empty, and read as text, where the discriminator was never updated.
+    outputs = [name for name in history.columns if name.startswith("discriminator_")]
+    history = history.assign(**{name: pd.to_numeric(history[name], errors="coerce") for name in outputs})
     last = history.tail(max(1, round(SETTLED_SHARE * len(history))))
     level = float(last["discriminator_loss"].mean())
     gap = history["discriminator_real"] - history["discriminator_fake"]
@@ -45,6 +48,7 @@ def judge_figure_s8(history, data_source, scale):
             holds=abs(level - DISCRIMINATOR_LEVEL) <= DISCRIMINATOR_TOLERANCE,
             reason=f"D(y) - D(G(x)) reached {widest:.3f} before",
             untestable=image_quality_untestable(scale)
+            or ("" if history["discriminator_loss"].notna().any() else "the discriminator was never updated")
             or (
                 ""
                 if widest >= DISCRIMINATOR_GAP
