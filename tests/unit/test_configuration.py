@@ -26,7 +26,7 @@ def networks(**changes):
     return pd.DataFrame([{**row, **changes}])
 
 
-NO_STACKS = pd.DataFrame({"dataset": []})
+NO_STACKS = pd.DataFrame({"dataset": [], "slide": [], "split": []})
 
 
 @pytest.mark.parametrize("path", SHIPPED)
@@ -75,6 +75,11 @@ def test_every_key_says_what_it_is_and_what_it_is_by_default():
         ),
         (lambda c: c.update(seed="x"), r"seed is 'x'; wanted a value of type integer"),
         (lambda c: c["training"].update(crop_px=100), r"training\.crop_px is 100; wanted a multiple of 32"),
+        (lambda c: c["training"].update(base_channels=5), r"training\.base_channels is 5; wanted a multiple of 2"),
+        (
+            lambda c: c["training"].update(discriminator_channels=3),
+            r"training\.discriminator_channels is 3; wanted a multiple of 2",
+        ),
         (lambda c: c["datasets"]["ovary"].pop("objective"), r"datasets\.ovary has no 'objective'"),
         (
             lambda c: c["datasets"]["ovary"].update(specimen="liver"),
@@ -124,6 +129,31 @@ def test_a_mistyped_config_is_refused_in_one_sentence(config, change, sentence):
             {},
             r"no row of data set 'mine'",
         ),
+        (
+            lambda c: c["datasets"]["ovary"]["slides"].pop("training"),
+            {},
+            r"network 'ovary_5': .* 'ovary' has nothing to train on; wanted datasets\.ovary\.slides\.training",
+        ),
+        (
+            lambda c: c["datasets"]["ovary"]["slides"]["training"].update(count=1, fields=1),
+            {},
+            r"network 'ovary_5': data set 'ovary' has 1 training field, .*; wanted 2 or more",
+        ),
+        (
+            lambda c: c["datasets"]["ovary"]["slides"]["test"].update(z_um={"start": -10, "stop": 10, "step": 0.3}),
+            {},
+            r"slides\.test\.z_um\.step is 0\.3; wanted a whole number of steps in stop - start, 20 um",
+        ),
+        (
+            lambda c: c["datasets"]["ovary"]["slides"]["training"]["z_um"].update(fine_within=3, fine_step=0.7),
+            {},
+            r"slides\.training\.z_um\.fine_step is 0\.7; wanted a whole number of steps in what lies within fine_w",
+        ),
+        (
+            lambda c: c["training"].update(loss_weights={"adversarial": 0, "ms_ssim": 0, "berhu": 0}),
+            {},
+            r"training\.loss_weights are all 0, which trains nothing; wanted one above 0",
+        ),
     ],
 )
 def test_a_plan_that_could_only_fail_later_is_refused(config, change, row, sentence):
@@ -132,6 +162,39 @@ def test_a_plan_that_could_only_fail_later_is_refused(config, change, row, sente
     config = complete_config(config)
     with pytest.raises(InputError, match=sentence):
         check_plan(config, networks(**row), NO_STACKS)
+
+
+def own_stacks(*splits):
+    return pd.DataFrame({"dataset": "mine", "slide": [f"s{n}" for n in range(len(splits))], "split": list(splits)})
+
+
+@pytest.mark.parametrize(
+    ("splits", "sentence"),
+    [
+        (["test", "test"], r"'mine' has nothing to train on; wanted rows of config/stacks\.tsv with split train"),
+        (["train", "train"], r"'mine' has nothing to test on; wanted a slide with split test in config/stacks\.tsv"),
+        (["train", "test"], r"'mine' has 1 training field, which cannot be divided .*; wanted 2 or more"),
+    ],
+)
+def test_own_stacks_that_cannot_train_or_test_are_refused(splits, sentence):
+    """A network needs two fields to divide into training and validation, and one to test on."""
+    config = complete_config({"datasets": {"mine": {"source": "stacks", "patch_px": 128}}})
+    check_plan(config, networks(datasets="mine"), own_stacks("train", "train", "test"))
+    with pytest.raises(InputError, match=rf"network 'ovary_5': .*{sentence}"):
+        check_plan(config, networks(datasets="mine"), own_stacks(*splits))
+
+
+def test_a_single_field_beside_a_larger_data_set_is_accepted():
+    """Of two data sets one has a field for validation."""
+    config = complete_config({"datasets": {name: {"source": "stacks", "patch_px": 128} for name in ("mine", "yours")}})
+    stacks = pd.concat([own_stacks("train", "test"), own_stacks("train", "train", "test").assign(dataset="yours")])
+    check_plan(config, networks(datasets="mine,yours"), stacks)
+
+
+def test_a_pilot_needs_no_loss_weights(config):
+    """The pilot sets them."""
+    config["training"].update(loss_weights={"adversarial": 0, "ms_ssim": 0, "berhu": 0}, pilot_iterations=5)
+    check_plan(complete_config(config), networks(), NO_STACKS)
 
 
 def test_defaults_are_not_shared(config):
@@ -171,7 +234,7 @@ PUBLIC = {
         ({"wells": {"training": 380, "test": 8}}, "wells are 388 in all; wanted at most 384"),
         ({"patch_px": 544}, "patch_px is 544; wanted at most 512"),
         ({"planes": {"first": 12}}, "planes 12 to 24 of data set 'cells' end at -8 and 16 um"),
-        ({"wells": {"test": 8}}, "data set 'cells' has no training wells"),
+        ({"wells": {"test": 8}}, "data set 'cells' has nothing to train on; wanted datasets.cells.wells.training"),
     ],
 )
 def test_public_data_sets_are_checked(changes, sentence):
@@ -179,4 +242,4 @@ def test_public_data_sets_are_checked(changes, sentence):
     config = {"datasets": {"cells": {**PUBLIC, **changes}}}
     row = {"name": "n", "kind": "deepr", "datasets": "cells", "range_um": 10.0, "crop_px": 0}
     with pytest.raises(InputError, match=re.escape(sentence)):
-        check_plan(complete_config(config), pd.DataFrame([row]), pd.DataFrame({"dataset": []}))
+        check_plan(complete_config(config), pd.DataFrame([row]), NO_STACKS)

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 from jsonschema.validators import extend
 
-from deepr.bbbc006 import SHAPE, WELLS, plane_z_um
+from deepr.bbbc006 import SHAPE, SITES, WELLS, plane_z_um
 from deepr.tables import InputError
 
 # Sources of a data set that bring the public images of BBBC006.
@@ -109,20 +109,63 @@ def check_plan(config, networks, own_stacks):
                     f"config: {section}.crop_px is {crop_px}, larger than datasets.{name}.patch_px "
                     f"{dataset['patch_px']}; wanted at most the patch of every data set that a network trains on"
                 )
+            _check_split(row, name.strip(), dataset, own_stacks, config["stacks"])
             if dataset["source"] in PUBLIC:
                 _check_range_in_public(row, name.strip(), dataset)
             if dataset["source"] == "simulate":
-                if "training" not in dataset["slides"]:
-                    raise InputError(
-                        f"network '{row.name}': datasets is '{row.datasets}', but data set '{name.strip()}' has no "
-                        f"training slides; wanted data sets with datasets.{name.strip()}.slides.training"
-                    )
                 z_um = planes_um(dataset["slides"]["training"]["z_um"])
                 if row.range_um > min(-z_um[0], z_um[-1]):
                     raise InputError(
                         f"network '{row.name}': range_um is {row.range_um:g}, but the training planes of data set "
                         f"'{name}' end at {z_um[0]:g} and {z_um[-1]:g} um; wanted a range within them"
                     )
+        _check_validation(row, config, own_stacks)
+    weights = config["training"]["loss_weights"]
+    if not config["training"]["pilot_iterations"] and not any(weights.values()):
+        raise InputError(
+            "config: training.loss_weights are all 0, which trains nothing; wanted one above 0, or "
+            "training.pilot_iterations above 0"
+        )
+
+
+def _training_fields(name, dataset, own_stacks):
+    """Count the fields of view that a data set has for training and validation."""
+    if dataset["source"] == "simulate":
+        slides = dataset["slides"].get("training")
+        return slides["count"] * slides["fields"] if slides else 0
+    if dataset["source"] in PUBLIC:
+        return len(SITES) * dataset["wells"].get("training", 0)
+    return int(((own_stacks["dataset"] == name) & (own_stacks["split"] == "train")).sum())
+
+
+def _check_split(row, name, dataset, own_stacks, sheet):
+    """Refuse a data set that a network cannot be trained on, or not tested."""
+    if dataset["source"] == "stacks":
+        wanted = f"rows of {sheet} with split train"
+    else:
+        wanted = f"datasets.{name}.{'slides' if dataset['source'] == 'simulate' else 'wells'}.training"
+    if not _training_fields(name, dataset, own_stacks):
+        raise InputError(
+            f"network '{row.name}': datasets is '{row.datasets}', but data set '{name}' has nothing to train on; "
+            f"wanted {wanted}"
+        )
+    own = own_stacks[own_stacks["dataset"] == name]
+    if dataset["source"] == "stacks" and row.kind == "deepr" and not (own["split"] == "test").any():
+        raise InputError(
+            f"network '{row.name}': datasets is '{row.datasets}', but data set '{name}' has nothing to test on; "
+            f"wanted a slide with split test in {sheet}"
+        )
+
+
+def _check_validation(row, config, own_stacks):
+    """Refuse a network none of whose data sets has two fields, one to train on and one to validate."""
+    names = [name.strip() for name in row.datasets.split(",")]
+    counts = {name: _training_fields(name, config["datasets"][name], own_stacks) for name in names}
+    if max(counts.values()) < 2:
+        raise InputError(
+            f"network '{row.name}': data set '{names[0]}' has 1 training field, which cannot be divided into training "
+            "and validation; wanted 2 or more"
+        )
 
 
 def _check_public(name, dataset):
@@ -137,11 +180,6 @@ def _check_public(name, dataset):
 
 
 def _check_range_in_public(row, name, dataset):
-    if "training" not in dataset["wells"]:
-        raise InputError(
-            f"network '{row.name}': datasets is '{row.datasets}', but data set '{name}' has no training wells; "
-            f"wanted datasets.{name}.wells.training"
-        )
     planes = dataset["planes"]
     if row.range_um > min(-plane_z_um(planes["first"]), plane_z_um(planes["last"])):
         raise InputError(
@@ -159,6 +197,16 @@ def _check_simulated(name, dataset):
                 f"config: datasets.{name}.slides.{split}.z_um.stop is {z_um['stop']:g}; wanted more than "
                 f"start, {z_um['start']:g}"
             )
+        spans = [(z_um["stop"] - z_um["start"], z_um["step"], "step", "stop - start")]
+        if z_um["fine_within"]:
+            fine = min(z_um["fine_within"], z_um["stop"]) - max(-z_um["fine_within"], z_um["start"])
+            spans.append((fine, z_um["fine_step"], "fine_step", "what lies within fine_within"))
+        for span, step, key, what in spans:
+            if abs(span / step - round(span / step)) > 1e-6:
+                raise InputError(
+                    f"config: datasets.{name}.slides.{split}.z_um.{key} is {step:g}; wanted a whole number of steps in "
+                    f"{what}, {span:g} um"
+                )
     if dataset["frame_px"] < dataset["patch_px"]:
         raise InputError(
             f"config: datasets.{name}.frame_px is {dataset['frame_px']}, smaller than patch_px "
