@@ -15,7 +15,7 @@ from deepr.tables import InputError
 # Sources of a data set that bring the public images of BBBC006.
 PUBLIC = ("download", "files")
 
-SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
+SCHEMA = Path(__file__).resolve().parent / "schemas" / "config.schema.yaml"
 
 
 def complete_config(config, schema_path=SCHEMA):

@@ -12,7 +12,7 @@ import pandas as pd
 
 from deepr.tables import InputError
 
-SCHEMAS = Path(__file__).resolve().parents[1] / "schemas"
+SCHEMAS = Path(__file__).resolve().parent / "schemas"
 
 
 def read_networks(path, datasets):
@@ -21,7 +21,7 @@ def read_networks(path, datasets):
     Parameters
     ----------
     path : str or Path
-        Tab-separated; its columns are those of ``schemas/networks.schema.yaml``.
+        Tab-separated; its columns are those of ``deepr/schemas/networks.schema.yaml``.
     datasets : collection of str
         Data sets that exist.
 
@@ -84,14 +84,14 @@ def read_stacks(path):
     Parameters
     ----------
     path : str or Path
-        Tab-separated; its columns are those of ``schemas/stacks.schema.yaml``.
+        Tab-separated; its columns are those of ``deepr/schemas/stacks.schema.yaml``.
 
     Returns
     -------
     DataFrame
         The sheet's columns, ``z_um`` as a tuple of float (empty where ``step_um`` is given) and ``step_um``
-        as float (NaN where ``z_um`` is given); besides ``paths``, the tuple of files in natural order, and
-        ``where``, the sheet and line for messages. The index is the line in the sheet.
+        as float (NaN where ``z_um`` is given); besides ``paths``, the tuple of files in natural order (relative to the
+        working directory if they are below it), and ``where``, the sheet and line for messages. The index is the line in the sheet.
 
     Raises
     ------
@@ -139,12 +139,20 @@ def _find_files(sheet, line, pattern):
     if "*" not in pattern:
         if not whole.is_file():
             raise InputError(f"{sheet}, line {line}, column path: found no file {whole}, wanted a z-stack")
-        return (str(whole),)
+        return (_from_here(whole),)
     escaped = "*".join(glob.escape(part) for part in str(whole).split("*"))
     found = [name for name in glob.glob(escaped) if Path(name).is_file()]
     if not found:
         raise InputError(f"{sheet}, line {line}, column path: nothing matches {whole}, wanted one file per plane")
-    return tuple(sorted(found, key=_natural_order))
+    return tuple(_from_here(name) for name in sorted(found, key=_natural_order))
+
+
+def _from_here(path):
+    """Write a path relative to the working directory where it lies below, so that a moved project is the same."""
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
 
 
 def _natural_order(path):
