@@ -5,7 +5,7 @@ PYTHON ?= python3
 CORES ?= all
 CONFIG ?=
 VENV := .venv
-RUN := $(VENV)/bin/python workflow/run.py --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
+RUN := $(VENV)/bin/python workflow/run.py --cores $(CORES) $(if $(CONFIG),--configfile "$(CONFIG)")
 
 .DEFAULT_GOAL := all
 .PHONY: all report test lint benchmark clean environment figures manifests

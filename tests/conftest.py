@@ -22,8 +22,11 @@ def golden():
 
 @pytest.fixture(scope="session")
 def real_data():
-    """Real z-stacks, which are not part of the repository."""
-    folder = Path(os.environ.get("DEEPR_REAL_DATA", REPOSITORY.parent / "shared" / "data" / "real"))
+    """Real z-stacks, which are not part of the repository: where DEEPR_REAL_DATA says, or beside the checkout."""
+    named = os.environ.get("DEEPR_REAL_DATA")
+    folder = Path(named) if named else REPOSITORY / "../shared/data/real"
     if not folder.is_dir():
-        pytest.skip(f"real z-stacks are not at {folder} (DEEPR_REAL_DATA)")
-    return folder
+        if named:
+            pytest.fail(f"DEEPR_REAL_DATA is {named}; wanted a folder of real z-stacks")
+        pytest.skip("no real z-stacks: the environment variable DEEPR_REAL_DATA may name their folder")
+    return folder.resolve()

@@ -6,12 +6,23 @@ which does not, for as long as it runs: whoever holds it may take Snakemake's st
 
 import fcntl
 import itertools
+import math
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# Options that decide how the Snakefile is read, and how many values each takes at most.
+VALUES = {
+    "--configfile": math.inf,
+    "--configfiles": math.inf,
+    "--config": math.inf,
+    "-C": math.inf,
+    "--profile": 1,
+    "--workflow-profile": 1,
+}
 
 
 def run(arguments):
@@ -36,10 +47,18 @@ def run(arguments):
 
 def _config_of(arguments):
     """Keep the arguments that the Snakefile needs to be read, without targets."""
-    kept = []
-    for option, value in itertools.pairwise(arguments):
-        if option in ("--configfile", "--workflow-profile"):
-            kept += [option, value]
+    kept, more = [], 0
+    for argument in itertools.takewhile(lambda argument: argument != "--", arguments):
+        option, written_with_value, _ = argument.partition("=")
+        if argument.startswith("-"):
+            more = VALUES.get(option, 0)
+            if more:
+                kept.append(argument)
+            if written_with_value:
+                more = 0
+        elif more:
+            kept.append(argument)
+            more -= 1
     return kept
 
 
