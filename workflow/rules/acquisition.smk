@@ -53,7 +53,8 @@ rule import_slide:
         runtime=60,
     params:
         code=source_hash("import_slide.py"),
-        rows=lambda wildcards: rows_of_slide(wildcards),
+        rows=lambda wildcards: fields_of_slide(wildcards),
+        cells=cells_of_slide,
     message:
         "Import the z-stacks of {wildcards.dataset} slide {wildcards.slide} from its own files."
     script:
@@ -80,6 +81,7 @@ rule fetch_slide:
         code=source_hash("fetch_slide.py"),
         wells=lambda wildcards: wells_of(wildcards),
         settings=lambda wildcards: public_source_of(wildcards),
+        place=public_place_of,
         # Not an output: what is whole stays when a job is interrupted, and is not fetched again.
         cache=lambda wildcards: f"results/{wildcards.dataset}/download",
     message:

@@ -21,7 +21,7 @@ rule measure_bead_widths:
         mem_mb=2000,
         runtime=60,
     params:
-        code=source_hash("deepr.beads", "deepr.slides"),
+        code=source_hash("measure_bead_widths.py"),
         networks=BEAD_NETWORKS,
     message:
         "Measure the width of every bead of {wildcards.dataset} through focus, before and after the networks."
@@ -47,7 +47,7 @@ rule refocus_volume:
         mem_mb=4000,
         runtime=60,
     params:
-        code=source_hash("deepr.volume", "deepr.slides"),
+        code=source_hash("refocus_volume.py"),
         networks=BEAD_NETWORKS,
     message:
         "Refocus one plane of the volume of beads of {wildcards.dataset} and measure every bead."
@@ -83,7 +83,7 @@ rule draw_figure_4:
         mem_mb=1000,
         runtime=20,
     params:
-        code=source_hash("deepr.figures.figure_4", "deepr.slides"),
+        code=source_hash("draw_figure_4.py"),
         networks=BEAD_NETWORKS,
         ranges_um=lambda wildcards: [range_of(name) for name in BEAD_NETWORKS],
         data_source=lambda wildcards: source_of("beads"),
@@ -121,7 +121,7 @@ rule draw_figure_s3:
         mem_mb=1000,
         runtime=20,
     params:
-        code=source_hash("deepr.figures.figure_s3", "deepr.slides"),
+        code=source_hash("draw_figure_s3.py"),
         networks=BEAD_NETWORKS,
         ranges_um=lambda wildcards: [range_of(name) for name in BEAD_NETWORKS],
         data_source=lambda wildcards: source_of("beads_volume"),

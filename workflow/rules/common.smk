@@ -60,7 +60,8 @@ def slides_of(dataset, split=None):
     """Name the slides of a data set, all or those of one split ('train' or 'test')."""
     if dataset in OWN:
         rows = OWN_STACKS[OWN_STACKS["dataset"] == dataset]
-        return list(dict.fromkeys(rows["slide"] if split is None else rows.loc[rows["split"] == split, "slide"]))
+        # Sorted, for the order of the sheet's lines shall change nothing.
+        return sorted(set(rows["slide"] if split is None else rows.loc[rows["split"] == split, "slide"]))
     if dataset in BBBC006:
         settings = config["datasets"][dataset]
         counts = {kind: -(-wells // settings["wells_per_slide"]) for kind, wells in settings["wells"].items()}
@@ -105,17 +106,23 @@ def wells_of(wildcards):
 
 
 def public_source_of(wildcards):
-    """Give what says where the images of a slide of BBBC006 are."""
+    """Say which images of BBBC006 make a slide."""
     settings = config["datasets"][wildcards.dataset]
-    keys = ("source", "channel", "planes", "min_contrast", "folder" if settings["source"] == "files" else "url")
-    return {key: settings[key] for key in keys}
+    return {key: settings[key] for key in ("channel", "planes", "min_contrast")}
+
+
+def public_place_of(wildcards, resources):
+    """Say where the images of BBBC006 are; they are the same everywhere, so this is no reason to run again."""
+    settings = config["datasets"][wildcards.dataset]
+    return {key: settings[key] for key in ("source", "folder" if settings["source"] == "files" else "url")}
 
 
 def truth_range_of(wildcards):
     """Say how far around focus noise-free planes are kept: on training slides only the nearest."""
+    step_um = acquisition_of(wildcards)["z_um"]["step"]
     if wildcards.slide in slides_of(wildcards.dataset, "test"):
-        return config["microscope"]["truth_range_um"]
-    return acquisition_of(wildcards)["z_um"]["step"]
+        return max(config["microscope"]["truth_range_um"], step_um)
+    return step_um
 
 
 def source_of(dataset):
@@ -247,14 +254,20 @@ wildcard_constraints:
 
 
 def rows_of_slide(wildcards):
-    """Give the rows of the own stacks' sheet that make one slide."""
+    """Give the rows of the own stacks' sheet that make one slide, by name of the field, whatever their order."""
     of_slide = (OWN_STACKS["dataset"] == wildcards.dataset) & (OWN_STACKS["slide"] == wildcards.slide)
-    return OWN_STACKS[of_slide].to_dict("records")
+    return OWN_STACKS[of_slide].sort_values("fov").to_dict("records")
 
 
 def files_of_slide(wildcards):
     """List the files that make one slide of a person's own data."""
     return [path for row in rows_of_slide(wildcards) for path in row["paths"]]
+
+
+def fields_of_slide(wildcards):
+    """Say of each field of a person's own slide all that its planes depend on, and nothing else."""
+    keys = ("fov", "paths", "axes", "channel_index", "step_um", "z_um", "pixel_um", "objective", "channel")
+    return [{key: row[key] for key in keys} for row in rows_of_slide(wildcards)]
 
 
 def row_of_network(wildcards):
@@ -269,10 +282,28 @@ def row_of_network(wildcards):
 
 
 def training_of_network(wildcards):
-    """Give the training section of the config, with what a network's row of the sheet says instead."""
+    """Give what the config's training section and a network's row say of the result of a training."""
     row = NETWORKS.loc[wildcards.network]
     own = {key: int(row[key]) for key in ("iterations", "crop_px") if row[key] > 0}
-    return {**config["training"], **own}
+    general = {key: value for key, value in config["training"].items() if key not in WITHOUT_RESULT}
+    return {**general, **own}
+
+
+# Settings of a training that change no number of it.
+WITHOUT_RESULT = ("checkpoint_interval",)
+
+
+def habits_of_training(wildcards, resources):
+    """Give the settings of a training that change no number of it.
+
+    Params whose function asks for the resources are no reason to run a job again.
+    """
+    return {key: config["training"][key] for key in WITHOUT_RESULT}
+
+
+def cells_of_slide(wildcards, resources):
+    """Say for messages where each field of a person's own slide stands in the sheet; no reason to run again."""
+    return [{key: row[key] for key in ("where", "path")} for row in rows_of_slide(wildcards)]
 
 
 def start_of_network(wildcards):

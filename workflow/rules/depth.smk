@@ -43,6 +43,7 @@ rule train_decoder:
         row=lambda wildcards: row_of_network(wildcards),
         seed=config["seed"],
         settings=lambda wildcards: own_training_of_network(wildcards, "decoder"),
+        habits=habits_of_training,
         scale=config["scale"],
     message:
         "Train the decoder {wildcards.network} on uniform defocus; the network that it reads stays as it is."

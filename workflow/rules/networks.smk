@@ -35,6 +35,7 @@ rule train_network:
         row=lambda wildcards: row_of_network(wildcards),
         seed=config["seed"],
         settings=lambda wildcards: training_of_network(wildcards),
+        habits=habits_of_training,
         scale=config["scale"],
     message:
         "Train the network {wildcards.network}; an interrupted training goes on from its checkpoint."

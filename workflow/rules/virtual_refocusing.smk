@@ -36,6 +36,7 @@ rule train_deepz:
         row=lambda wildcards: row_of_network(wildcards),
         seed=config["seed"],
         settings=lambda wildcards: own_training_of_network(wildcards, "deepz"),
+        habits=habits_of_training,
         scale=config["scale"],
     message:
         "Train the Deep-Z network {wildcards.network}; an interrupted training goes on from its checkpoint."

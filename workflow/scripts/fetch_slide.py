@@ -33,6 +33,6 @@ if __name__ == "__main__":
             slide_path=snakemake.output[0],
             cache=snakemake.params.cache,
             wells=snakemake.params.wells,
-            settings=snakemake.params.settings,
+            settings={**snakemake.params.settings, **snakemake.params.place},
             threads=snakemake.threads,
         )

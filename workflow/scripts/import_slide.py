@@ -23,4 +23,7 @@ def import_slide(rows, slide_path):
 
 if __name__ == "__main__":
     with logged(snakemake):
-        import_slide(rows=snakemake.params.rows, slide_path=snakemake.output[0])
+        import_slide(
+            rows=[{**row, **cells} for row, cells in zip(snakemake.params.rows, snakemake.params.cells, strict=True)],
+            slide_path=snakemake.output[0],
+        )

@@ -51,7 +51,7 @@ if __name__ == "__main__":
             generator_path=snakemake.input.generator,
             folder=Path(snakemake.output.decoder).parent,
             row=snakemake.params.row,
-            settings=snakemake.params.settings,
+            settings={**snakemake.params.settings, **snakemake.params.habits},
             seed=snakemake.params.seed,
             scale=snakemake.params.scale,
         )

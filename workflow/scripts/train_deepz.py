@@ -49,7 +49,7 @@ if __name__ == "__main__":
             slide_paths=snakemake.input.slides,
             folder=Path(snakemake.output.generator).parent,
             row=snakemake.params.row,
-            settings=snakemake.params.settings,
+            settings={**snakemake.params.settings, **snakemake.params.habits},
             seed=snakemake.params.seed,
             scale=snakemake.params.scale,
         )
