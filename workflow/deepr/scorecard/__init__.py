@@ -1,7 +1,9 @@
 """The paper's claims, judged on the numbers behind each figure and table."""
 
+from deepr.scorecard.autofocus import judge_table_s2
 from deepr.scorecard.beads import judge_figure_4, judge_figure_s3
 from deepr.scorecard.data_sets import judge_table_s1
+from deepr.scorecard.deconvolution import judge_figure_5
 from deepr.scorecard.defocus import judge_figure_2
 from deepr.scorecard.depth import judge_figure_7
 from deepr.scorecard.image_quality import (
@@ -27,6 +29,7 @@ JUDGES = {
     "fig2": judge_figure_2,
     "fig3": judge_figure_3,
     "fig4": judge_figure_4,
+    "fig5": judge_figure_5,
     "fig6": judge_figure_6,
     "fig7": judge_figure_7,
     "fig8": judge_figure_8,
@@ -41,6 +44,7 @@ JUDGES = {
     "figTransfer": judge_figure_transfer,
     "figS9": judge_figure_s9,
     "tableS1": judge_table_s1,
+    "tableS2": judge_table_s2,
 }
 
 __all__ = [
@@ -54,6 +58,7 @@ __all__ = [
     "judge_figure_2",
     "judge_figure_3",
     "judge_figure_4",
+    "judge_figure_5",
     "judge_figure_6",
     "judge_figure_7",
     "judge_figure_8",
@@ -68,6 +73,7 @@ __all__ = [
     "judge_figure_s9",
     "judge_figure_transfer",
     "judge_table_s1",
+    "judge_table_s2",
     "judge_truth",
     "row",
     "summarise",

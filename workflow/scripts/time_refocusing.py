@@ -1,0 +1,53 @@
+"""Time Deep-R on the area of a whole camera frame, patch by patch and as a whole."""
+
+import time
+
+import deepr.networks  # noqa: F401  before TensorFlow, whose set-up it chooses
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from deepr.autofocus import CAMERA_PX, FRAME_AREA_MM2
+from deepr.networks.inference import load_generator, refocus, refocus_stack
+from deepr.networks.training import fix_threads
+from deepr.runtime import logged
+from deepr.tables import write_table
+
+PATCH_PX = 512
+
+
+def measure(generator_path, repeats, threads, times_path):
+    """Write one row per way of refocusing a frame and repetition, on the processor and on a GPU if there is one."""
+    fix_threads(threads)
+    generator = load_generator(generator_path)
+    frame = np.random.default_rng(0).integers(100, 4000, (CAMERA_PX, CAMERA_PX)).astype(np.uint16)
+    side = CAMERA_PX // PATCH_PX
+    patches = frame.reshape(side, PATCH_PX, side, PATCH_PX).swapaxes(1, 2).reshape(-1, PATCH_PX, PATCH_PX)
+    ways = {
+        "patches": lambda: refocus_stack(patches, generator),
+        "frame": lambda: refocus(frame, generator),
+        "one patch": lambda: refocus(patches[0], generator),
+    }
+    devices = {"CPU": "/CPU:0"} | ({"GPU": "/GPU:0"} if tf.config.list_physical_devices("GPU") else {})
+    rows = []
+    for device, name in devices.items():
+        with tf.device(name):
+            for way, function in ways.items():
+                function()
+                for repeat in range(repeats):
+                    started = time.perf_counter()
+                    function()
+                    seconds = time.perf_counter() - started
+                    area_mm2 = FRAME_AREA_MM2 / (side**2 if way == "one patch" else 1)
+                    place = {"device": device, "threads": threads, "way": way, "repeat": repeat}
+                    rows.append({**place, "seconds": seconds, "seconds_per_mm2": seconds / area_mm2})
+    write_table(pd.DataFrame(rows), times_path)
+
+
+if __name__ == "__main__":
+    with logged(snakemake):
+        measure(
+            generator_path=snakemake.input.generator,
+            repeats=snakemake.params.repeats,
+            threads=snakemake.params.threads,
+            times_path=snakemake.output[0],
+        )
