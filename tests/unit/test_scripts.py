@@ -4,19 +4,47 @@ import numpy as np
 import pandas as pd
 import pytest
 from align_slide import align_slide
-from deepr.slides import SlideWriter
-from deepr.tables import InputError, write_table
+from deepr.slides import SlideWriter, open_slide
+from deepr.tables import InputError, read_table, write_table
+from scipy.ndimage import gaussian_filter
+
+LIMITS = {"max_rotation_deg": 0.5, "max_shift_px": 50}
 
 
-def test_a_field_too_small_for_a_patch_is_named(tmp_path):
-    """Alignment that leaves less than a patch says which field of which slide it is, and writes nothing."""
-    stack = np.random.default_rng(0).integers(0, 1000, (3, 48, 48), dtype=np.uint16)
-    path = tmp_path / "slide.ome.tif"
+def drifting(shift_px):
+    """Make three planes of one scene of 80 x 80 px, each moved against the one before."""
+    scene = gaussian_filter(np.random.default_rng(0).random((120, 120)), 5) * 30000
+    planes = [scene[10:90, 10 + shift_px * plane : 90 + shift_px * plane] for plane in range(3)]
+    return np.stack(planes).astype(np.uint16)
+
+
+def write_slide(path, **stacks):
     with SlideWriter(path, 0.325, "20x/0.75", "DAPI", "own") as writer:
-        writer.write("corner", stack, [0.0, 1.0, 2.0])
-    with pytest.raises(InputError, match=r"slide\.ome\.tif, field corner: After alignment no 64 x 64 pixels"):
-        align_slide(path, tmp_path / "aligned.ome.tif", tmp_path / "aligned.tsv", "focus", 0.5, 64, 1)
+        for field, stack in stacks.items():
+            writer.write(field, stack, [0.0, 1.0, 2.0])
+
+
+def test_a_slide_without_a_field_for_a_patch_is_named(tmp_path):
+    """Alignment that leaves no patch anywhere says of which slide and why, with patch_px, and writes nothing."""
+    path = tmp_path / "slide.ome.tif"
+    write_slide(path, corner=drifting(0)[:, :48, :48])
+    sentence = r"slide\.ome\.tif: alignment leaves no field with a patch of 64 x 64 px \(patch_px\), .* field corner: "
+    with pytest.raises(InputError, match=sentence):
+        align_slide(path, tmp_path / "aligned.ome.tif", tmp_path / "aligned.tsv", "focus", LIMITS, 64, 1)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_field_that_drifted_too_far_is_left_out(tmp_path, caplog):
+    """The others go on; the log names the field, and counts."""
+    path, aligned = tmp_path / "slide.ome.tif", tmp_path / "aligned.ome.tif"
+    write_slide(path, steady=drifting(1), runaway=drifting(10), calm=drifting(0))
+    align_slide(path, aligned, tmp_path / "aligned.tsv", "focus", LIMITS, 64, 1)
+    with open_slide(aligned) as slide:
+        assert list(slide.fields) == ["steady", "calm"]
+        assert slide.stack("steady").shape == (3, 64, 64)
+    assert read_table(tmp_path / "aligned.tsv")["fov"].unique().tolist() == ["steady", "calm"]
+    assert "left out, for patch_px is 64, field runaway" in caplog.text
+    assert "1 of 3 fields were left out" in caplog.text
 
 
 def test_a_test_without_patches_says_so(tmp_path):

@@ -1,5 +1,7 @@
 """Align the planes of every z-stack of a slide and cut away the empty borders."""
 
+import logging
+
 import pandas as pd
 from deepr.alignment import align_stack, valid_window
 from deepr.focus import sharpest_plane
@@ -7,13 +9,16 @@ from deepr.runtime import logged, progress
 from deepr.slides import SlideWriter, open_slide
 from deepr.tables import InputError, write_table
 
+log = logging.getLogger(__name__)
+
 
 def align_slide(stacks_path, aligned_path, transforms_path, anchor, limits, patch_px, threads):
     """Align every field of a slide, crop it to whole patches, and keep the transforms in a sheet.
 
-    `limits` says by keyword of `align_stack` which registrations are taken for failures.
+    `limits` says by keyword of `align_stack` which registrations are taken for failures. A field that drifted so far
+    that no whole patch is left is left out with a warning, unless no other remains.
     """
-    rows = []
+    rows, left_out = [], []
     with (
         open_slide(stacks_path) as slide,
         SlideWriter(
@@ -30,9 +35,14 @@ def align_slide(stacks_path, aligned_path, transforms_path, anchor, limits, patc
             anchor_plane = sharpest_plane(stack) if anchor == "focus" else 0
             try:
                 aligned, matrices = align_stack(stack, anchor_plane, threads, **limits)
-                y, x, height, width = valid_window(stack.shape[1:3], matrices, multiple=patch_px)
             except ValueError as error:
                 raise InputError(f"{stacks_path}, field {field}: {error}") from error
+            try:
+                y, x, height, width = valid_window(stack.shape[1:3], matrices, multiple=patch_px)
+            except ValueError as error:
+                left_out.append(f"field {field}: {error}")
+                log.warning("left out, for patch_px is %d, %s", patch_px, left_out[-1])
+                continue
             writer.write(field, aligned[:, y : y + height, x : x + width], z_um)
             for plane, matrix in enumerate(matrices):
                 rows.append(
@@ -48,6 +58,13 @@ def align_slide(stacks_path, aligned_path, transforms_path, anchor, limits, patc
                         "width": width,
                     }
                 )
+        if not rows:
+            raise InputError(
+                f"{stacks_path}: alignment leaves no field with a patch of {patch_px} x {patch_px} px (patch_px), "
+                f"wanted larger fields or a smaller patch_px; {left_out[0]}"
+            )
+    if left_out:
+        log.warning("%d of %d fields were left out", len(left_out), len(slide.fields))
     write_table(pd.DataFrame(rows), transforms_path)
 
 
