@@ -80,7 +80,7 @@ def _windows(stack, y, x, half):
     for plane in stack:
         image = np.asarray(plane[row - half : row + half + 1, column - half : column + half + 1], dtype=float)
         border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
-        yield shift_image(image - np.median(border), (row - y, column - x), order=1, mode="nearest")
+        yield shift_image(image - np.median(border), (row - y, column - x), order=3, mode="nearest")
 
 
 def nearest_psf(psf, z_um, wanted_um, tolerance_um):
