@@ -40,7 +40,7 @@ PIXEL_UM, STEP_UM, EMISSION_UM, DIAMETER_UM = 0.108, 0.3, 0.520, 0.2
 OBJECTIVE = Objective(60.0, 0.95, 180.0, PIXEL_UM)
 THINNER_UM = np.arange(-8.0, 15.0, 1.0)
 SHIFTS_UM = np.arange(-2, 3) * 0.05
-# Beyond, the beads rise fewer than three of the stack's 8-bit grey levels above the background.
+# Beyond, at positive z, the beads rise fewer than four of the stack's 8-bit grey levels above the background.
 COMPARED_UM = 1.6
 WINDOW_PX = 96
 SHOWN_UM = (-3.0, -2.1, -1.5, -0.9, 0.0, 0.9, 1.5, 2.1, 3.0)
