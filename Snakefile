@@ -71,6 +71,13 @@ for target in TARGETS:
             files_of_target(target),
 
 
+rule manifests:
+    input:
+        expand("results/{dataset}/manifest.tsv", dataset=DATASETS),
+
+
+refuse_taken_names([rule.name for rule in workflow.rules])
+
 for network in DEEPR:
 
     rule:
@@ -78,11 +85,6 @@ for network in DEEPR:
             network
         input:
             files_of_network(network),
-
-
-rule manifests:
-    input:
-        expand("results/{dataset}/manifest.tsv", dataset=DATASETS),
 
 
 onsuccess:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from deepr.configuration import SCHEMA, check_plan, complete_config, planes_um
+from deepr.configuration import SCHEMA, check_mixtures, check_plan, complete_config, planes_um
 from deepr.tables import InputError
 
 # Keys that may be absent, with a meaning of its own.
@@ -189,6 +189,29 @@ def test_a_single_field_beside_a_larger_data_set_is_accepted():
     config = complete_config({"datasets": {name: {"source": "stacks", "patch_px": 128} for name in ("mine", "yours")}})
     stacks = pd.concat([own_stacks("train", "test"), own_stacks("train", "train", "test").assign(dataset="yours")])
     check_plan(config, networks(datasets="mine,yours"), stacks)
+
+
+GREY, COLOUR = {"channels": 1, "pixel_um": {0.325}}, {"channels": 3, "pixel_um": {0.325}}
+
+
+def test_grey_and_colour_do_not_mix(config):
+    """A network sees images of one kind, and colour needs a width of 4."""
+    with pytest.raises(InputError, match=r"network 'ovary_5': data set 'b' has 3 channels and 'a' 1; wanted all"):
+        check_mixtures(complete_config(config), networks(datasets="a,b"), {"a": GREY, "b": COLOUR})
+    check_mixtures(config, networks(datasets="b"), {"a": GREY, "b": COLOUR})
+    config["training"]["base_channels"] = 2
+    check_mixtures(config, networks(datasets="a"), {"a": GREY, "b": COLOUR})
+    with pytest.raises(InputError, match=r"base_channels is 2; wanted at least 4 for network 'ovary_5', .* 'b' is in"):
+        check_mixtures(config, networks(datasets="b"), {"a": GREY, "b": COLOUR})
+
+
+def test_mixed_pixel_sizes_are_told(config):
+    """It is allowed, and one sentence says so; a difference by rounding is none."""
+    config = complete_config(config)
+    sets = {"a": GREY, "b": {"channels": 1, "pixel_um": {0.326, 0.3245}}, "c": {"channels": 1, "pixel_um": {0.65}}}
+    assert check_mixtures(config, networks(datasets="a,b"), sets) == []
+    (remark,) = check_mixtures(config, networks(datasets="a,c"), sets)
+    assert remark.startswith("network 'ovary_5' mixes pixels of 0.325 to 0.65 um")
 
 
 def test_a_pilot_needs_no_loss_weights(config):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import tifffile
 from deepr.sheets import read_stacks
-from deepr.stacks import check_stack, check_stacks, read_stack
+from deepr.stacks import check_stack, check_stacks, narrow_fields, read_stack
 from deepr.tables import InputError
 
 RNG = np.random.default_rng(7)
@@ -161,6 +161,38 @@ def test_fields_and_ranges_that_do_not_fit_are_refused(tmp_path):
     check_stacks(pd.DataFrame([grey, colour | {"dataset": "other"}]))
     with pytest.raises(InputError, match=r"line 3, .*b\.tif: found a colour stack, wanted grey ones only in .*own"):
         check_stacks(pd.DataFrame([grey, colour]))
+
+
+def test_what_the_headers_tell(tmp_path):
+    """Channels, megabytes of pixels as they are read, and the margin around a patch; files may be compressed."""
+    grey = write(tmp_path / "a.tif", random_stack(5, 64, 80), compression="zlib")
+    colour = write(tmp_path / "b.tif", random_stack(4, 70, 60, 3, dtype=np.uint8), photometric="rgb")
+    double = write(tmp_path / "c.tif", RNG.random((5, 50, 50)))
+    rows = [make_row(grey), make_row(colour, "ZYXS", dataset="other"), make_row(double)]
+    facts = check_stacks(pd.DataFrame(rows, index=[4, 7, 9]), patch_px=48)
+    assert facts.index.tolist() == [4, 7, 9]
+    assert facts["channels"].tolist() == [1, 3, 1]
+    np.testing.assert_allclose(facts["stack_mb"], [0.0512, 0.0504, 0.05])
+    assert facts["margin_px"].tolist() == [16, 12, 2]
+
+
+def test_fields_hardly_larger_than_a_patch_are_told(tmp_path):
+    """Alignment would crop them below a patch; one sentence names the first and counts."""
+    wide = make_row(write(tmp_path / "a.tif", random_stack(5, 80, 90)))
+    narrow = make_row(write(tmp_path / "b.tif", random_stack(5, 64, 90)), where="stacks.tsv, line 3")
+    frame = pd.DataFrame([wide, narrow, {**narrow, "where": "stacks.tsv, line 4"}])
+    sentence = narrow_fields(frame, check_stacks(frame, patch_px=64), 64)
+    assert "stacks.tsv, line 3" in sentence and "b.tif: found a field only 0 px larger than patch_px 64" in sentence
+    assert "2 of 3 fields of own less than 16 px" in sentence
+    assert narrow_fields(frame[:1], check_stacks(frame[:1], patch_px=64), 64) == ""
+
+
+def test_stacks_for_testing_may_be_shorter_than_the_training_range(tmp_path):
+    """Only training rows have to span it."""
+    path = write(tmp_path / "a.tif", random_stack(5, 64, 60))
+    check_stacks(pd.DataFrame([make_row(path, split="test")]), range_um=1.5)
+    with pytest.raises(InputError, match="found planes over 2 um, wanted at least 3 um"):
+        check_stacks(pd.DataFrame([make_row(path, split="train")]), range_um=1.5)
 
 
 @pytest.mark.parametrize("keywords", [{}, {"imagej": True}, {"ome": True}, {"compression": "lzw"}])

@@ -15,6 +15,9 @@ from deepr.tables import InputError
 # Sources of a data set that bring the public images of BBBC006.
 PUBLIC = ("download", "files")
 
+# Pixels that differ by less are of one size, stated differently.
+PIXEL_TOLERANCE = 0.01
+
 SCHEMA = Path(__file__).resolve().parent / "schemas" / "config.schema.yaml"
 
 
@@ -126,6 +129,53 @@ def check_plan(config, networks, own_stacks):
             "config: training.loss_weights are all 0, which trains nothing; wanted one above 0, or "
             "training.pilot_iterations above 0"
         )
+
+
+def check_mixtures(config, networks, data_sets):
+    """Refuse networks that cannot take the images of all their data sets, and say where pixels differ in size.
+
+    Parameters
+    ----------
+    config : dict
+        Completed config.
+    networks : pandas.DataFrame
+        As for `check_plan`.
+    data_sets : dict
+        By name of a data set ``channels`` (1 or 3) and ``pixel_um`` (a collection); data sets of which nothing
+        is known are left out.
+
+    Returns
+    -------
+    list of str
+        One sentence for each network that mixes pixel sizes, which is allowed and seldom meant.
+
+    Raises
+    ------
+    InputError
+        If grey and colour are mixed, or the network is too narrow for colour.
+    """
+    remarks = []
+    for row in networks.itertuples():
+        names = [name.strip() for name in row.datasets.split(",") if name.strip() in data_sets]
+        for name in names:
+            found, first = data_sets[name]["channels"], data_sets[names[0]]["channels"]
+            if found != first:
+                raise InputError(
+                    f"network '{row.name}': data set '{name}' has {found} channel{'s' * (found > 1)} and '{names[0]}' "
+                    f"{first}; wanted all grey or all in colour"
+                )
+            if found > config["training"]["base_channels"]:
+                raise InputError(
+                    f"config: training.base_channels is {config['training']['base_channels']}; wanted at least 4 for "
+                    f"network '{row.name}', whose data set '{name}' is in colour"
+                )
+        sizes = sorted({size for name in names for size in data_sets[name]["pixel_um"]})
+        if sizes and sizes[-1] > (1 + PIXEL_TOLERANCE) * sizes[0]:
+            remarks.append(
+                f"network '{row.name}' mixes pixels of {sizes[0]:g} to {sizes[-1]:g} um: the same defocus in um blurs "
+                "them over different numbers of pixels"
+            )
+    return remarks
 
 
 def _training_fields(name, dataset, own_stacks):

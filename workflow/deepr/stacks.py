@@ -8,11 +8,15 @@ from collections import namedtuple
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import tifffile
 
 from deepr.tables import InputError
 
 PIXEL_TYPES = ("uint8", "uint16", "float32", "float64")
+
+# Alignment crops what drift and rotation carry out of the field, as a rule some pixels on each side.
+MARGIN_PX = 16
 
 # Shape in the order of the sheet's axes, and pixel type, of the image in one file.
 _Header = namedtuple("_Header", ["shape", "dtype"])
@@ -28,7 +32,14 @@ def check_stacks(frame, patch_px=None, range_um=None):
     patch_px : int, optional
         Side of a patch that has to fit into each field.
     range_um : float, optional
-        Distance from focus that a network is to be trained for; the planes must span twice as much.
+        Distance from focus that a network is to be trained for; the planes of training rows must span twice
+        as much.
+
+    Returns
+    -------
+    DataFrame
+        One row per stack with the index of `frame`: ``channels``, ``stack_mb`` (the size of the pixels read)
+        and ``margin_px``, by how much the shorter side exceeds a patch (NaN without `patch_px`).
 
     Raises
     ------
@@ -36,13 +47,50 @@ def check_stacks(frame, patch_px=None, range_um=None):
         For the first row that cannot be used, as `check_stack`, or if grey and colour stacks are mixed in
         one data set.
     """
-    first = {}
-    for _, row in frame.iterrows():
-        shape = check_stack(row, patch_px=patch_px, range_um=range_um)
+    first, facts = {}, {}
+    for line, row in frame.iterrows():
+        training = row.get("split", "train") == "train"
+        shape = check_stack(row, patch_px=patch_px, range_um=range_um if training else None)
         kind = "colour" if len(shape) == 4 else "grey"
         other_kind, where = first.setdefault(row["dataset"], (kind, row["where"]))
         if kind != other_kind:
             _refuse(row, f"a {kind} stack", f"{other_kind} ones only in data set {row['dataset']} as in {where}")
+        dtype = _read_header(row, row["paths"][0]).dtype
+        facts[line] = {
+            "channels": shape[3] if len(shape) == 4 else 1,
+            # float64 becomes float32 on the way.
+            "stack_mb": math.prod(shape) * min(dtype.itemsize, 4) / 1e6,
+            "margin_px": math.nan if patch_px is None else min(shape[1:3]) - patch_px,
+        }
+    return pd.DataFrame.from_dict(facts, orient="index", columns=["channels", "stack_mb", "margin_px"])
+
+
+def narrow_fields(frame, facts, patch_px):
+    """Say in one sentence which fields hold hardly more than a patch; alignment may leave them out.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Rows of `deepr.sheets.read_stacks`.
+    facts : DataFrame
+        Of `check_stacks`.
+    patch_px : int
+
+    Returns
+    -------
+    str
+        Empty if every field has a margin of `MARGIN_PX`.
+    """
+    narrow = frame[(facts["margin_px"] < MARGIN_PX).reindex(frame.index)]
+    if narrow.empty:
+        return ""
+    first = narrow.iloc[0]
+    margin_px = facts.loc[first.name, "margin_px"]
+    return (
+        f"{first['where']}, {first['path']}: found a field only {margin_px:.0f} px larger than patch_px {patch_px}, as "
+        f"{len(narrow)} of {len(frame)} fields of {first['dataset']} less than {MARGIN_PX} px; "
+        "alignment crops what drifts out, and leaves out a field in which no patch remains"
+    )
 
 
 def check_stack(row, patch_px=None, range_um=None):

@@ -1,14 +1,16 @@
 """What the config and the sheets plan, and what the rules share."""
 
-from deepr.bbbc006 import CHANNELS, OBJECTIVE as BBBC006_OBJECTIVE, choose_wells
+from deepr.bbbc006 import CHANNELS, OBJECTIVE as BBBC006_OBJECTIVE, PIXEL_UM as BBBC006_PIXEL_UM
+from deepr.bbbc006 import SHAPE as BBBC006_SHAPE, choose_wells
 import numpy as np
-from deepr.configuration import PUBLIC, check_plan, complete_config, planes_um
+from deepr.configuration import PUBLIC, check_mixtures, check_plan, complete_config, planes_um
 from deepr.optics.objective import OBJECTIVES
 from deepr.provenance import source_hash
-from deepr.stacks import check_stacks
+from deepr.stacks import check_stacks, narrow_fields
 from deepr.sheets import read_networks, read_stacks
 from deepr.tables import InputError
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 
 def path_of_sheet(key):
@@ -24,16 +26,44 @@ def plan():
     complete_config(config)
     networks = read_networks(path_of_sheet("networks"), datasets=list(config["datasets"]))
     stacks = read_stacks(path_of_sheet("stacks"))
-    stacks = stacks[stacks["dataset"].isin(config["datasets"])]
+    used = stacks["dataset"].isin(config["datasets"])
+    remarks = unused_rows(config["stacks"], stacks[~used])
+    stacks = stacks[used].assign(stack_mb=0.0)
     check_plan(config, networks, stacks)
-    for name, rows in stacks.groupby("dataset"):
-        users = networks[[name in datasets_of(row) for row in networks.itertuples()]]
-        check_stacks(
-            rows,
-            patch_px=config["datasets"][name]["patch_px"],
-            range_um=users["range_um"].max() if len(users) else None,
-        )
+    # A job's own process plans again, with files that have been checked.
+    if workflow.is_main_process:
+        own_images = {}
+        for name, rows in stacks.groupby("dataset"):
+            users = networks[[name in datasets_of(row) for row in networks.itertuples()]]
+            patch_px = config["datasets"][name]["patch_px"]
+            range_um = users["range_um"].max() if len(users) else None
+            facts = check_stacks(rows, patch_px=patch_px, range_um=range_um)
+            stacks.loc[rows.index, "stack_mb"] = facts["stack_mb"]
+            remarks.append(narrow_fields(rows, facts, patch_px))
+            own_images[name] = {"channels": facts["channels"].iloc[0], "pixel_um": set(rows["pixel_um"])}
+        remarks += check_mixtures(config, networks, {**images_of_microscopes(), **own_images})
+        for remark in filter(None, remarks):
+            logger.warning(remark)
     return networks.set_index("name", drop=False), stacks
+
+
+def unused_rows(sheet, rows):
+    """Say which rows of the own stacks' sheet belong to no data set of the config."""
+    names = ", ".join(sorted(set(rows["dataset"])))
+    count = f"{len(rows)} row{'s' * (len(rows) > 1)}"
+    return [f"{sheet}: {count} not used, of data sets that the config does not have ({names})"] if len(rows) else []
+
+
+def images_of_microscopes():
+    """Say of each data set that is simulated or public how many channels its images have, and their pixels."""
+    images = {}
+    for name, settings in config["datasets"].items():
+        if settings["source"] == "simulate":
+            channels = 3 if isinstance(settings["emission_um"], list) else 1
+            images[name] = {"channels": channels, "pixel_um": {OBJECTIVES[settings["objective"]].pixel_um}}
+        elif settings["source"] in PUBLIC:
+            images[name] = {"channels": 1, "pixel_um": {BBBC006_PIXEL_UM}}
+    return images
 
 
 def datasets_of(row):
@@ -227,15 +257,27 @@ def files_of_network(network):
     ]
 
 
-def memory_for_stack(wildcards, input):
-    """Estimate a job's memory in MB from the largest stack of a slide that it holds at once."""
-    dataset = config["datasets"].get(wildcards.dataset, {})
-    if "frame_px" in dataset:
+def refuse_taken_names(taken):
+    """Refuse networks, each a target by its own name, that bear the name of a rule."""
+    for network in DEEPR:
+        if network in taken:
+            raise WorkflowError(
+                f"{config['networks']}: found a network '{network}', wanted a name that is no rule or target of the "
+                "workflow"
+            )
+
+
+def memory_for_stack(wildcards):
+    """Estimate a job's memory in MB from the largest stack of a data set, of which it holds one at a time."""
+    dataset = config["datasets"][wildcards.dataset]
+    if wildcards.dataset in OWN:
+        stack_mb = OWN_STACKS.loc[OWN_STACKS["dataset"] == wildcards.dataset, "stack_mb"].max()
+    elif wildcards.dataset in BBBC006:
+        stack_mb = np.prod(BBBC006_SHAPE) * (dataset["planes"]["last"] - dataset["planes"]["first"] + 1) * 2 / 1e6
+    else:
         planes = max(len(planes_um(slides["z_um"])) for slides in dataset["slides"].values())
         bytes_per_pixel = 3 if isinstance(dataset["emission_um"], list) else 2
         stack_mb = dataset["frame_px"] ** 2 * planes * bytes_per_pixel / 1e6
-    else:
-        stack_mb = input.size_mb
     return int(500 + 12 * stack_mb)
 
 
