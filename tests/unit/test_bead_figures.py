@@ -41,6 +41,15 @@ def test_claims_of_figure_4():
     assert set(judge_figure_4(none, scale="demonstration", **FACTS)["verdict"]) == {UNTESTABLE}
 
 
+def test_a_few_good_beads_do_not_stand_for_all():
+    """Outputs that are narrow where they can be fitted, but mostly cannot, are not nearly constant."""
+    widths = made_widths(8)
+    widths.loc[(widths["network"] == "beads_5") & (widths["z_um"] == 4) & (widths["bead"] > 2), "kept"] = False
+    card = judge_figure_4(widths, scale="demonstration", **FACTS)
+    assert list(card["verdict"]) == [FAILS, HOLDS, HOLDS, HOLDS, HOLDS]
+    assert "at least 38% of the beads fitted" in card["measured"][0]
+
+
 def test_widths_are_averaged_over_kept_beads():
     """A bead left out does not count, and the shown bead is the one of median width."""
     widths = made_widths()
