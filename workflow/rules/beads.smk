@@ -44,7 +44,7 @@ rule refocus_volume:
         "../../envs/networks.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
+        mem_mb=memory_of_testing,
         runtime=60,
     params:
         code=source_hash("refocus_volume.py"),

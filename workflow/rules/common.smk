@@ -281,6 +281,19 @@ def memory_for_stack(wildcards):
     return int(500 + 12 * stack_mb)
 
 
+def memory_of_training(wildcards):
+    """Estimate a training's memory in MB: about 250 bytes were measured per pixel of a batch and base channel."""
+    settings = {**training_of_network(wildcards), **config.get(NETWORKS.loc[wildcards.network, "kind"], {})}
+    crop_px = max(settings["crop_px"], training_of_network(wildcards)["crop_px"])
+    return int(1500 + 300e-6 * settings["base_channels"] * settings["batch_size"] * crop_px**2)
+
+
+def memory_of_testing(wildcards):
+    """Estimate in MB what refocusing up to eight patches at once takes, or one large image."""
+    pixels = max(8 * config["datasets"][wildcards.dataset]["patch_px"] ** 2, 2048**2)
+    return int(1500 + 40e-6 * config["training"]["base_channels"] * pixels)
+
+
 def made_table():
     """Say what the run made and where, one line per figure and table, and what the scorecard holds."""
     from deepr.scorecard import summarise

@@ -35,7 +35,7 @@ rule train_decoder:
         "../../envs/networks.yaml"
     threads: config["training"]["threads"]
     resources:
-        mem_mb=4000,
+        mem_mb=memory_of_training,
         runtime=1440,
         gpu=1,
     params:
@@ -70,7 +70,7 @@ rule test_decoder:
         "../../envs/networks.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
+        mem_mb=memory_of_testing,
         runtime=60,
     params:
         code=source_hash("test_decoder.py"),

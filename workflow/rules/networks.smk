@@ -27,7 +27,7 @@ rule train_network:
         "../../envs/networks.yaml"
     threads: config["training"]["threads"]
     resources:
-        mem_mb=4000,
+        mem_mb=memory_of_training,
         runtime=2880,
         gpu=1,
     params:

@@ -31,12 +31,14 @@ rule test_network:
         network=any_of(DEEPR),
     conda:
         "../../envs/networks.yaml"
-    threads: 2
+    threads: config["training"]["threads"]
     resources:
-        mem_mb=4000,
+        mem_mb=memory_of_testing,
         runtime=240,
     params:
         code=source_hash("test_network.py"),
+        # Sums in another order differ in their last digits, so the number does not follow the machine.
+        threads=config["training"]["threads"],
     message:
         "Refocus every plane of the test slides of {wildcards.dataset} with {wildcards.network} and measure the result."
     script:

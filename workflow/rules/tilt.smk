@@ -18,7 +18,7 @@ rule measure_tilted_slides:
         "../../envs/networks.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
+        mem_mb=memory_of_testing,
         runtime=60,
     params:
         code=source_hash("measure_tilted_slides.py"),

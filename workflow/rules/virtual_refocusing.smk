@@ -28,7 +28,7 @@ rule train_deepz:
         "../../envs/networks.yaml"
     threads: config["training"]["threads"]
     resources:
-        mem_mb=4000,
+        mem_mb=memory_of_training,
         runtime=2880,
         gpu=1,
     params:
@@ -64,7 +64,7 @@ rule defocus_onto_surfaces:
         "../../envs/networks.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
+        mem_mb=memory_of_testing,
         runtime=60,
     params:
         code=source_hash("defocus_onto_surfaces.py"),
@@ -96,7 +96,7 @@ rule measure_virtual_stacks:
         "../../envs/networks.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
+        mem_mb=memory_of_testing,
         runtime=60,
     params:
         code=source_hash("measure_virtual_stacks.py"),

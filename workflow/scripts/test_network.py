@@ -4,6 +4,7 @@ from pathlib import Path
 
 from deepr.networks.inference import load_generator
 from deepr.networks.testing import measure_patch, noise_free_patch, tidy
+from deepr.networks.training import fix_threads
 from deepr.runtime import logged, progress
 from deepr.slides import SlideWriter, open_slide
 from deepr.tables import InputError, read_table, write_table
@@ -64,6 +65,7 @@ def test_on_slides(
 
 if __name__ == "__main__":
     with logged(snakemake):
+        fix_threads(snakemake.params.threads)
         test_on_slides(
             generator_path=snakemake.input.generator,
             manifest_path=snakemake.input.manifest,
