@@ -1,6 +1,7 @@
 """Folders that tests read from."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,29 @@ def repository():
 def golden():
     """Outputs of the original programs."""
     return REPOSITORY / "tests" / "golden" / "data"
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Mount a file system of so many kilobytes below the test's folder, where mounting is allowed."""
+    mounted = []
+
+    def mount(name, kilobytes):
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)]
+        try:
+            result = subprocess.run(command, capture_output=True, text=True, check=False)
+        except FileNotFoundError:
+            pytest.skip("there is no command mount")
+        if result.returncode != 0:
+            pytest.skip(f"mounting is not allowed here: {result.stderr.strip()}")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", str(folder)], check=True)
 
 
 @pytest.fixture(scope="session")

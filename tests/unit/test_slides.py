@@ -295,3 +295,29 @@ with SlideWriter(sys.argv[1], 0.1, "x", "c", "own") as writer:
     last = ended.stderr.strip().splitlines()[-1]
     assert re.search(r"OSError: .*slide\.ome\.tif could not be written \(.+\), wanted room", last), ended.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kilobytes", [52, 200, 396])
+def test_a_full_file_system_leaves_nothing_behind(small_disk, kilobytes):
+    """A disk that is full in the first plane, in a later field or with the metadata: an error, and no file."""
+    disk = small_disk("disk", kilobytes)
+    with pytest.raises(OSError, match=r"slide\.ome\.tif could not be written \(.+\), wanted room"):
+        with SlideWriter(disk / "slide.ome.tif", 0.1, "x", "c", "own") as writer:
+            for field in "abcd":
+                writer.write(field, np.zeros((10, 100, 100), np.uint8), range(10))
+    assert list(disk.iterdir()) == []
+
+
+def test_a_slide_is_replaced_only_if_there_is_room(small_disk):
+    """The one that was there stays whole when the disk is too full for the next."""
+    disk = small_disk("disk", 600)
+    for planes in (10, 40):
+        try:
+            with SlideWriter(disk / "slide.ome.tif", 0.1, "x", "c", "own") as writer:
+                writer.write("a", np.full((planes, 100, 100), planes, np.uint8), range(planes))
+                writer.write("b", np.full((planes, 100, 100), planes, np.uint8), range(planes))
+        except OSError:
+            assert planes == 40
+    assert [entry.name for entry in disk.iterdir()] == ["slide.ome.tif"]
+    with open_slide(disk / "slide.ome.tif") as slide:
+        assert slide.stack("b").shape == (10, 100, 100)

@@ -1,6 +1,7 @@
 """A wrong config or sheet stops before any job, with one sentence that names what is wrong."""
 
 import re
+import subprocess
 
 import numpy as np
 import pytest
@@ -187,6 +188,22 @@ def test_what_may_be_meant_is_told_and_planned(snakemake, own):
     assert len(told) == 2, output
     assert told[0].endswith("1 row not used, of data sets that the config does not have (yours)")
     assert "a.tif: found a field only 4 px larger than patch_px 96, as 3 of 3 fields of mine" in told[1]
+
+
+def test_a_full_disk_stops_the_import_and_the_same_call_goes_on(snakemake, own, small_disk):
+    """No room for a slide: one sentence, nothing half-written; with room the run goes on."""
+    results = small_disk("results", 80)
+    arguments = ("--configfile", own["write"](), "--", "results/mine/aligned/s2.ome.tif")
+    code, output = snakemake(own["folder"], *arguments)
+    assert code != 0
+    told = [line for line in output.splitlines() if re.match("(import|align)_slide:", line)]
+    assert len(told) == 1 and re.search(r"could not be written \(.+\), wanted room", told[0]), output
+    assert not [path for path in results.rglob("*.tif")]
+    remount = ["mount", "-o", "remount,size=20000k", str(results)]
+    subprocess.run(remount, check=True)
+    code, output = snakemake(own["folder"], *arguments)
+    assert code == 0, output
+    assert [path.name for path in results.rglob("*.tif")] == ["s2.ome.tif"]
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,9 @@ class SlideWriter:
 
     def __exit__(self, kind, error, traceback):
         if error is not None:
-            self._exit_stack.__exit__(kind, error, traceback)
+            # On a full disk closing fails once more; the first error says why, and the file is gone either way.
+            with contextlib.suppress(OSError):
+                self._exit_stack.__exit__(kind, error, traceback)
             return False
         # The block's own end can fail as well (no field, disk full): the temporary file must go in each case.
         try:
