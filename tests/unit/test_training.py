@@ -8,10 +8,13 @@ import time
 from pathlib import Path
 
 import deepr
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from deepr.networks import checkpoints, training
+from deepr.networks.checkpoints import Checkpoint
 from deepr.networks.inference import load_generator, refocus_normalised
 from deepr.networks.pairs import PairSampler
 from deepr.networks.training import fix_threads, learning_rate_factor, pilot_weights, train_network
@@ -167,6 +170,16 @@ def test_a_killed_training_goes_on_to_the_same_result(tmp_path):
     assert not (tmp_path / "killed" / "checkpoint").exists()
 
 
+def test_a_training_killed_at_the_worst_moments_goes_on_to_the_same_result(tmp_path):
+    """Within a checkpoint, between two of them, within the weights and before the record: the end is the same."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(deepr.__file__).parents[1])}
+    subprocess.run([sys.executable, __file__, str(tmp_path), "moments"], check=True, timeout=300, env=environment)
+    assert_equal_results(tmp_path / "killed", tmp_path / "whole")
+    assert sorted(path.name for path in (tmp_path / "killed").iterdir()) == [
+        *("config.json", "discriminator.keras", "generator.keras", "history.tsv")
+    ]
+
+
 def test_a_checkpoint_of_other_settings_is_not_continued(tmp_path, eager, caplog, monkeypatch):
     """It says which setting differs, starts afresh and ends as if there had been no checkpoint."""
     short = {"iterations": 1, "batches_per_iteration": 1, "generator_updates_per_batch": 1}
@@ -240,5 +253,52 @@ def _train_and_be_killed(folder):
             assert status == (signal.SIGKILL if kill < kills else 0)
 
 
+def _die(*arguments, **keywords):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _die_within(path, *arguments, **keywords):
+    """Leave half a file behind."""
+    Path(path).write_bytes(b"half")
+    _die()
+
+
+def _train_and_be_killed_at_moments(folder):
+    """Train once undisturbed and once killed at each of the moments at which something is being written."""
+    changes = {"iterations": 5, "checkpoint_interval": 2, "validation_pairs": 2}
+    changes |= {"batches_per_iteration": 1, "generator_updates_per_batch": 1}
+    tf.config.run_functions_eagerly(True)
+    append = Checkpoint.append
+
+    def append_and_die(checkpoint, row):
+        append(checkpoint, row)
+        if row["iteration"] == 3:
+            _die()
+
+    moments = [
+        (checkpoints.np, "savez", _die_within),  # the first checkpoint
+        (Checkpoint, "append", append_and_die),  # between the first and the second
+        (checkpoints.np, "savez", _die_within),  # the second
+        (keras.Model, "save", lambda model, path: _die_within(path)),  # the weights
+        (training, "write_table", _die),  # weights written, history not
+        (training, "write_json", _die),  # all but the record
+        (training.shutil, "rmtree", _die),  # all, with the checkpoint still there
+    ]
+    for name, kills in (("whole", []), ("killed", moments)):
+        for kill in (*kills, None):
+            child = os.fork()
+            if child == 0:
+                try:
+                    if kill:
+                        setattr(*kill)
+                    train(folder / name, **changes)
+                    os._exit(0)
+                finally:
+                    os._exit(1)
+            _, status = os.waitpid(child, 0)
+            print(name, kill, "status", status, flush=True)
+            assert status == (signal.SIGKILL if kill else 0)
+
+
 if __name__ == "__main__":
-    _train_and_be_killed(Path(sys.argv[1]))
+    (_train_and_be_killed_at_moments if "moments" in sys.argv else _train_and_be_killed)(Path(sys.argv[1]))
