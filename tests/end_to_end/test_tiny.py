@@ -10,7 +10,13 @@ import pytest
 
 pytestmark = pytest.mark.end_to_end
 
-FIGURES = {"fig2": "figures", "figS8": "figures", "figS9": "figures", "tableS1": "tables"}
+FIGURES = {
+    **{f"fig{number}": "figures" for number in range(1, 9)},
+    **{f"figS{number}": "figures" for number in range(1, 10)},
+    "figTransfer": "figures",
+    "tableS1": "tables",
+    "tableS2": "tables",
+}
 
 
 def call(clone, *arguments):

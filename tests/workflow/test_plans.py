@@ -6,7 +6,12 @@ import pytest
 import yaml
 
 CONFIGS = ["config/config.yaml", "config/paper.yaml", "tests/config/config.yaml"]
-TARGETS = ["all", "figures", "tables", "networks", "manifests", "ovary_5", "fig2", "figS8", "figS9", "tableS1"]
+TARGETS = [
+    *("all", "figures", "tables", "networks", "manifests", "own", "ovary_5", "results/report.html"),
+    *(f"fig{number}" for number in range(1, 9)),
+    *(f"figS{number}" for number in range(1, 10)),
+    *("figTransfer", "tableS1", "tableS2"),
+]
 
 pytestmark = pytest.mark.workflow
 

@@ -93,7 +93,7 @@ rule write_report:
     log:
         "results/logs/report.log",
     benchmark:
-        "results/benchmarks/report/report.tsv"
+        "results/benchmarks/report.tsv"
     conda:
         "../../envs/figures.yaml"
     threads: 1
