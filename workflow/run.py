@@ -20,6 +20,8 @@ VALUES = {
     "--configfiles": math.inf,
     "--config": math.inf,
     "-C": math.inf,
+    "--cores": 1,
+    "-c": 1,
     "--profile": 1,
     "--workflow-profile": 1,
 }

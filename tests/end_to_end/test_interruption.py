@@ -22,20 +22,22 @@ def command(repository):
     ]
 
 
-def test_a_killed_run_goes_on_by_the_same_command(command, tmp_path):
-    """SIGKILL to the whole process group while a slide is written leaves nothing that a second call minds."""
+@pytest.mark.parametrize("folder", ["raw", "aligned"])
+def test_a_killed_run_goes_on_by_the_same_command(command, tmp_path, folder):
+    """SIGKILL to the whole process group while a slide is half-written leaves nothing that a second call minds."""
     first = subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
-    log = tmp_path / "results/logs/ovary/acquire/test1.log"
-    until = time.monotonic() + 120
-    while not log.exists():
+    half = tmp_path / "results/ovary" / folder / ".part-test1.ome.tif"
+    until = time.monotonic() + 240
+    while not half.exists():
         assert time.monotonic() < until
         assert first.poll() is None
-        time.sleep(0.02)
+        time.sleep(0.002)
     os.killpg(first.pid, signal.SIGKILL)
     first.wait()
-    assert not (tmp_path / "results/ovary/aligned/test1.ome.tif").exists()
+    assert half.exists()
+    assert not half.with_name("test1.ome.tif").exists()
     second = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert second.returncode == 0, second.stdout + second.stderr
     assert (tmp_path / "results/ovary/aligned/test1.ome.tif").is_file()

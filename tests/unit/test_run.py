@@ -19,13 +19,14 @@ def program(repository):
 @pytest.mark.parametrize(
     ("arguments", "kept"),
     [
-        (["--cores", "2", "--configfile", "my own.yaml", "--", "fig2"], ["--configfile", "my own.yaml"]),
+        (["-n", "--configfile", "my own.yaml", "--", "fig2"], ["--configfile", "my own.yaml"]),
         (["--configfile=my own.yaml", "fig2"], ["--configfile=my own.yaml"]),
-        (["--configfiles", "a.yaml", "b.yaml", "--cores", "2"], ["--configfiles", "a.yaml", "b.yaml"]),
+        (["--configfiles", "a.yaml", "b.yaml", "-n"], ["--configfiles", "a.yaml", "b.yaml"]),
         (["--config", "seed=7", "scale=own", "-n"], ["--config", "seed=7", "scale=own"]),
         (["--workflow-profile", "profiles/x", "fig2"], ["--workflow-profile", "profiles/x"]),
-        (["--workflow-profile=profiles/x", "--cores", "2", "--", "--configfile"], ["--workflow-profile=profiles/x"]),
-        (["--cores", "2", "fig2"], []),
+        (["--workflow-profile=profiles/x", "-n", "--", "--configfile"], ["--workflow-profile=profiles/x"]),
+        (["--cores", "2", "fig2"], ["--cores", "2"]),
+        (["--nocolor", "fig2"], []),
     ],
 )
 def test_a_stale_lock_is_taken_away_with_the_same_config(program, arguments, kept):

@@ -41,7 +41,7 @@ rule time_refocusing:
     conda:
         "../../envs/networks.yaml"
     # Nothing else may run beside what is timed.
-    threads: workflow.cores or 1
+    threads: lambda wildcards: workflow.cores
     resources:
         mem_mb=6000,
         runtime=30,
