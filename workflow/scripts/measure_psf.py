@@ -15,7 +15,8 @@ def measure(slide_paths, blur_um, psf_path):
     slides = [open_slide(path) for path in slide_paths]
     first = slides[0]
     side = min(min(slide.stack(field).shape[1:3]) for slide in slides for field in slide.fields)
-    window = min(2 * int(blur_um / first.pixel_um) + 1, side // 2 * 2 - 5)
+    # Of a small field at most two fifths, so that some beads are as far from its border.
+    window = 2 * min(int(blur_um / first.pixel_um), side // 5) + 1
     fields = ((np.asarray(slide.stack(field)), slide.z_um(field)) for slide in slides for field in slide.fields)
     psf, z_um, count = measure_psf(fields, window, distance_px=window // 2)
     log.info("PSF of %d px and %d planes from %d beads", window, len(z_um), count)
