@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from deepr.figures import style
 from deepr.figures.figure_2 import draw_figure_2
-from deepr.figures.images import busiest_region, typical_patch
 from deepr.figures.figure_s8 import draw_figure_s8, hanning_smooth
 from deepr.figures.figure_s9 import draw_figure_s9, lay_out
+from deepr.figures.images import busiest_region, typical_patch
 from deepr.figures.table_s1 import draw_table_s1
 from deepr.networks.description import count_samplings, describe_network
 from deepr.slides import SlideWriter

@@ -90,8 +90,9 @@ def read_stacks(path):
     -------
     DataFrame
         The sheet's columns, ``z_um`` as a tuple of float (empty where ``step_um`` is given) and ``step_um``
-        as float (NaN where ``z_um`` is given); besides ``paths``, the tuple of files in natural order (relative to the
-        working directory if they are below it), and ``where``, the sheet and line for messages. The index is the line in the sheet.
+        as float (NaN where ``z_um`` is given); besides ``paths``, the tuple of files in natural order (relative to
+        the working directory if they are below it), and ``where``, the sheet and line for messages. The index is
+        the line in the sheet.
 
     Raises
     ------

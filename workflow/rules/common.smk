@@ -202,8 +202,8 @@ def depth_of_field_um(dataset):
     """Give lambda / NA^2 of a simulated data set in um."""
     settings = config["datasets"][dataset]
     # Of the colours of brightfield the middle one counts.
-    emission_um = sorted(np.atleast_1d(settings["emission_um"]).tolist())
-    return emission_um[len(emission_um) // 2] / OBJECTIVES[settings["objective"]].numerical_aperture ** 2
+    emission_um = float(np.median(settings["emission_um"]))
+    return emission_um / OBJECTIVES[settings["objective"]].numerical_aperture ** 2
 
 
 # Figures and tables on offer, each with the evidence and the facts on which its claims are judged.
@@ -305,7 +305,7 @@ wildcard_constraints:
     dataset=any_of(DATASETS),
     network=any_of(NETWORKS.index),
     slide=r"[A-Za-z0-9_.-]+",
-    target=r"(fig|table)[A-Za-z0-9]+|" + any_of(ROAD),
+    target="|".join([r"(fig|table)[A-Za-z0-9]+", any_of(ROAD)]),
 
 
 def rows_of_slide(wildcards):
@@ -342,6 +342,13 @@ def training_of_network(wildcards):
     own = {key: int(row[key]) for key in ("iterations", "crop_px") if row[key] > 0}
     general = {key: value for key, value in config["training"].items() if key not in WITHOUT_RESULT}
     return {**general, **own}
+
+
+def own_training_of_network(wildcards, kind):
+    """Give the training section of the config, with what its section of a kind of networks says instead."""
+    general, own = training_of_network(wildcards), config[kind]
+    # What the network's row of the sheet says stands above both.
+    return {**general, **{key: value for key, value in own.items() if general.get(key) == config["training"].get(key)}}
 
 
 # Settings of a training that change no number of it.

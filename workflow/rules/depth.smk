@@ -3,13 +3,6 @@
 DECODERS = list(NETWORKS.index[NETWORKS["kind"] == "decoder"])
 
 
-def own_training_of_network(wildcards, kind):
-    """Give the training section of the config, with what its section of a kind of networks says instead."""
-    general, own = training_of_network(wildcards), config[kind]
-    # What the network's row of the sheet says stands above both.
-    return {**general, **{key: value for key, value in own.items() if general.get(key) == config["training"].get(key)}}
-
-
 rule train_decoder:
     input:
         manifests=lambda wildcards: expand(

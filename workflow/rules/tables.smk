@@ -104,7 +104,7 @@ rule write_report:
         code=source_hash("write_report.py"),
         figures=lambda wildcards: [name for name in TARGETS if name.startswith("fig")],
         tables=lambda wildcards: [name for name in TARGETS if name.startswith("table")],
-        captions_folder=str(HERE / "workflow/report"),
+        captions_folder=lambda wildcards, input: str(Path(input.template).parent),
         data_sets=[facts_of_dataset(dataset) for dataset in DATASETS],
         scale=config["scale"],
         seed=config["seed"],
