@@ -86,6 +86,10 @@ def test_every_key_says_what_it_is_and_what_it_is_by_default():
             r"specimen is 'liver'; wanted one of ovary",
         ),
         (lambda c: c.pop("datasets"), r"the top level has no 'datasets'"),
+        (
+            lambda c: c["datasets"].update({"my-own": c["datasets"]["ovary"]}),
+            r"datasets has a 'my-own'; wanted names of letters, digits and _ that begin with a letter",
+        ),
     ],
 )
 def test_a_mistyped_config_is_refused_in_one_sentence(config, change, sentence):

@@ -73,7 +73,10 @@ def test_a_sheet_of_networks_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("row", "sentence"),
     [
-        (["a b", "deepr", "ovary", "5", ""], "column name: found 'a b', wanted a name made of"),
+        (
+            ["a b", "deepr", "ovary", "5", ""],
+            "column name: found 'a b', wanted a name of letters, digits and _ that begins with a letter",
+        ),
         (["", "deepr", "ovary", "5", ""], "column name: found an empty cell, wanted a name"),
         (
             ["a", "deeper", "ovary", "5", ""],
@@ -194,6 +197,7 @@ def test_files_of_a_pattern_come_in_natural_order(tmp_path):
         ({"channel_index": "-1"}, "column channel_index: found '-1', wanted a number of at least 0"),
         ({"channel_index": "1.5"}, "column channel_index: found '1.5', wanted a whole number"),
         ({"slide": "s/1"}, "column slide: found 's/1', wanted a name made of"),
+        ({"dataset": "my-own"}, "column dataset: found 'my-own', wanted a name of letters, digits and _ that begins"),
     ],
 )
 def test_wrong_stacks_are_refused(tmp_path, row, sentence):

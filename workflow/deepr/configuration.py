@@ -289,6 +289,8 @@ def _sentence(error):
         present = error.instance.get("source")
         reason = f" where source is '{present}'" if present else ""
         return f"config: {key} has no '{missing}'; wanted a value for it{reason}"
+    if error.validator == "pattern" and "[A-Za-z][" in error.validator_value:
+        return f"config: {key} has a '{error.instance}'; wanted names of letters, digits and _ that begin with a letter"
     wanted = {
         "type": f"a value of type {error.validator_value}",
         "enum": f"one of {', '.join(map(str, error.validator_value))}" if error.validator == "enum" else "",
@@ -297,6 +299,6 @@ def _sentence(error):
         "exclusiveMinimum": f"more than {error.validator_value}",
         "exclusiveMaximum": f"less than {error.validator_value}",
         "multipleOf": f"a multiple of {error.validator_value}",
-        "pattern": f"a name matching {error.validator_value}",
+        "pattern": f"text matching {error.validator_value}",
     }.get(error.validator, error.message)
     return f"config: {key} is {error.instance!r}; wanted {wanted}"

@@ -242,6 +242,8 @@ def _wanted(error):
     rule = error.validator_value
     if error.validator == "enum":
         return f"one of {_listed(rule)}"
+    if error.validator == "pattern" and "[A-Za-z][" in rule:
+        return "a name of letters, digits and _ that begins with a letter"
     if error.validator == "pattern":
         return f"a name made of {rule.strip('^$+*')}"
     if error.validator == "exclusiveMinimum":
