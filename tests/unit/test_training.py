@@ -17,7 +17,7 @@ from deepr.networks import checkpoints, training
 from deepr.networks.checkpoints import Checkpoint
 from deepr.networks.inference import load_generator, refocus_normalised
 from deepr.networks.pairs import PairSampler
-from deepr.networks.training import fix_threads, learning_rate_factor, pilot_weights, train_network
+from deepr.networks.training import fix_threads, pilot_weights, train_network
 from deepr.tables import InputError, read_table
 from scipy.ndimage import gaussian_filter
 
@@ -36,6 +36,8 @@ SETTINGS = {
     "generator_learning_rate": 5e-4,
     "discriminator_learning_rate": 1e-3,
     "learning_rate_schedule": "cosine",
+    "warmup_fraction": 0.1,
+    "gradient_norm": 1.0,
     "loss_weights": {"adversarial": 0.1, "ms_ssim": 1.0, "berhu": 1.0},
     "pilot_iterations": 0,
     "berhu_threshold": 0.1,
@@ -214,15 +216,6 @@ def test_pilot_weights_make_the_terms_equal():
     assert weights["adversarial"] * 0.25 == 1
     assert weights["ms_ssim"] * history["ms_ssim_loss"][-2:].mean() == pytest.approx(1)
     assert weights["berhu"] * history["berhu"][-2:].mean() == pytest.approx(1)
-
-
-def test_the_cosine_falls_from_one_to_almost_nothing():
-    """The paper's rate stays as it is."""
-    assert [learning_rate_factor("cosine", iteration, 100) for iteration in (0, 50)] == pytest.approx([1, 0.5])
-    assert learning_rate_factor("cosine", 99, 100) < 1e-3
-    assert learning_rate_factor("constant", 99, 100) == 1
-    with pytest.raises(ValueError, match="learning_rate_schedule"):
-        learning_rate_factor("step", 0, 100)
 
 
 def _train_and_be_killed(folder):

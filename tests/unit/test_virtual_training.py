@@ -30,6 +30,8 @@ SETTINGS = {
     "discriminator_learning_rate": 1e-3,
     "learning_rate": 1e-3,
     "learning_rate_schedule": "cosine",
+    "warmup_fraction": 0.1,
+    "gradient_norm": 1.0,
     "mae_weight": 1.0,
     "validation_interval": 2,
     "validation_pairs": 4,

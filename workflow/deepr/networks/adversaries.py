@@ -1,12 +1,12 @@
 """Generator and discriminator as they train against each other: one compiled step per batch."""
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from deepr.networks import losses
 from deepr.networks.discriminator import build_discriminator
 from deepr.networks.generator import build_generator
+from deepr.networks.optimizers import build_optimizer
 
 
 class Adversaries:
@@ -31,9 +31,9 @@ class Adversaries:
         self.discriminator = build_discriminator(
             plan["discriminator_channels"], image_channels, seed=seeds["discriminator"]
         )
-        self._optimizers = {model.name: keras.optimizers.Adam() for model in (self.generator, self.discriminator)}
-        for model in (self.generator, self.discriminator):
-            self._optimizers[model.name].build(model.trainable_variables)
+        self._optimizers = {
+            model.name: build_optimizer(model, plan["gradient_norm"]) for model in (self.generator, self.discriminator)
+        }
         self.set_learning_rates(1.0)
         # XLA's convolutions on a CPU take three times as long as the plain graph's.
         self._step = tf.function(self._update_both, jit_compile=False)

@@ -13,6 +13,7 @@ from deepr.networks.checkpoints import Checkpoint
 from deepr.networks.decoder import build_decoder, build_features
 from deepr.networks.inference import load_generator
 from deepr.networks.loop import run_training
+from deepr.networks.optimizers import build_optimizer
 from deepr.networks.training import fix_threads
 from deepr.networks.virtual_pairs import DPM_UNIT_UM
 from deepr.randomness import random_generator
@@ -36,7 +37,7 @@ def train_decoder(training_pairs, validation_pairs, generator_path, folder, sett
         ``history.tsv`` and ``config.json``; while training, ``checkpoint``.
     settings : dict
         The config's section ``training``, with what its section ``decoder`` says instead: iterations,
-        batches_per_iteration, learning_rate, learning_rate_schedule, batch_size, validation_interval,
+        batches_per_iteration, learning_rate, learning_rate_schedule, warmup_fraction, gradient_norm, batch_size, validation_interval,
         validation_pairs, checkpoint_interval and threads.
     seed : int
         Seed of the initial weights.
@@ -131,8 +132,7 @@ class Decoding:
         self._plan = plan
         self.features = build_features(generator)
         self.model = build_decoder(self.features, int(random_generator(seed, "decoder").integers(2**31)))
-        self._optimizer = keras.optimizers.Adam()
-        self._optimizer.build(self.model.trainable_variables)
+        self._optimizer = build_optimizer(self.model, plan["gradient_norm"])
         self.set_learning_rates(1.0)
         self._step = tf.function(self._update, jit_compile=False)
         self._measure = tf.function(self._error, jit_compile=False)

@@ -12,6 +12,7 @@ from deepr.networks.checkpoints import Checkpoint
 from deepr.networks.discriminator import build_discriminator
 from deepr.networks.generator import build_generator
 from deepr.networks.loop import run_training
+from deepr.networks.optimizers import build_optimizer
 from deepr.networks.training import fix_threads
 from deepr.networks.virtual_pairs import DPM_UNIT_UM
 from deepr.randomness import random_generator
@@ -47,7 +48,7 @@ def train_deepz(training_pairs, validation_pairs, folder, settings, seed, descri
         The config's section ``training``, with what its section ``deepz`` says instead: base_channels,
         discriminator_channels, iterations, batches_per_iteration, generator_updates_per_batch,
         discriminator_updates_per_batch, generator_learning_rate, discriminator_learning_rate,
-        learning_rate_schedule, mae_weight, validation_interval, validation_pairs, checkpoint_interval and
+        learning_rate_schedule, warmup_fraction, gradient_norm, mae_weight, validation_interval, validation_pairs, checkpoint_interval and
         threads.
     seed : int
         Seed of the initial weights.
@@ -170,9 +171,9 @@ class Propagation:
         seeds = {name: int(random_generator(seed, name).integers(2**31)) for name in ("generator", "discriminator")}
         self.model = build_generator(plan["base_channels"], 2, output_channels=1, seed=seeds["generator"])
         self.discriminator = build_discriminator(plan["discriminator_channels"], 1, seed=seeds["discriminator"])
-        self._optimizers = {model.name: keras.optimizers.Adam() for model in (self.model, self.discriminator)}
-        for model in (self.model, self.discriminator):
-            self._optimizers[model.name].build(model.trainable_variables)
+        self._optimizers = {
+            model.name: build_optimizer(model, plan["gradient_norm"]) for model in (self.model, self.discriminator)
+        }
         self.set_learning_rates(1.0)
         self._step = tf.function(self._update_both, jit_compile=False)
         self._measure = tf.function(self._error, jit_compile=False)

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from deepr.networks.training import learning_rate_factor
+from deepr.networks.optimizers import learning_rate_factor
 from deepr.runtime import progress
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,8 @@ def run_training(networks, pairs, validation, plan, checkpoint, columns, criteri
     validation : tuple
         Arguments of ``validate``.
     plan : dict
-        iterations, batches_per_iteration, learning_rate_schedule, validation_interval, checkpoint_interval.
+        iterations, batches_per_iteration, learning_rate_schedule, warmup_fraction, validation_interval,
+        checkpoint_interval.
     checkpoint : deepr.networks.checkpoints.Checkpoint
     columns : sequence of str
         The history's, with iteration, seconds, learning_rate, best and the losses.
@@ -56,7 +57,10 @@ def run_training(networks, pairs, validation, plan, checkpoint, columns, criteri
     batches = pairs.batches(first * per_iteration, plan["iterations"] * per_iteration)
     bar = progress(range(first, plan["iterations"]), desc="training")
     for iteration in bar:
-        networks.set_learning_rates(learning_rate_factor(plan["learning_rate_schedule"], iteration, plan["iterations"]))
+        factor = learning_rate_factor(
+            plan["learning_rate_schedule"], plan["warmup_fraction"], iteration, plan["iterations"]
+        )
+        networks.set_learning_rates(factor)
         losses = [networks.train_on_batch(*next(batches)) for _ in range(per_iteration)]
         row = {name: float(np.mean([batch[name] for batch in losses])) for name in losses[0]}
         if not all(math.isfinite(value) for value in row.values()):

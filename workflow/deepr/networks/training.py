@@ -14,6 +14,7 @@ import tensorflow as tf
 from deepr.networks.adversaries import Adversaries
 from deepr.networks.checkpoints import Checkpoint
 from deepr.networks.inference import load_generator
+from deepr.networks.optimizers import learning_rate_factor
 from deepr.randomness import random_generator
 from deepr.runtime import progress, write_atomically
 from deepr.tables import InputError, read_table, write_json, write_table
@@ -55,8 +56,8 @@ def train_network(training_pairs, validation_pairs, folder, settings, seed, star
     settings : dict
         The config's section ``training``: base_channels, discriminator_channels, iterations,
         batches_per_iteration, generator_updates_per_batch, discriminator_updates_per_batch,
-        generator_learning_rate, discriminator_learning_rate, learning_rate_schedule, loss_weights,
-        pilot_iterations, berhu_threshold, validation_interval, validation_pairs, checkpoint_interval
+        generator_learning_rate, discriminator_learning_rate, learning_rate_schedule, warmup_fraction,
+        gradient_norm, loss_weights, pilot_iterations, berhu_threshold, validation_interval, validation_pairs, checkpoint_interval
         and threads; crop_px and batch_size are the samplers'.
     seed : int
         Seed of the initial weights.
@@ -203,19 +204,6 @@ def pilot_weights(history):
     }
 
 
-def learning_rate_factor(schedule, iteration, iterations):
-    """Give the share of the learning rates that an iteration (from 0) trains with.
-
-    The paper's rates are "constant"; "cosine" lets them fall to zero along half a cosine, which gets
-    more out of the few hundred iterations of a demonstration.
-    """
-    if schedule == "constant":
-        return 1.0
-    if schedule == "cosine":
-        return 0.5 * (1 + math.cos(math.pi * iteration / iterations))
-    raise ValueError(f"learning_rate_schedule must be constant or cosine, not {schedule!r}")
-
-
 def _adversaries(plan, pairs, seed, start):
     """Build both networks with the initial weights that belong to the seed."""
     seeds = {name: int(random_generator(seed, name).integers(2**31)) for name in ("generator", "discriminator")}
@@ -248,7 +236,9 @@ def _run(networks, pairs, validation, plan, checkpoint):
     batches = pairs.batches(first * per_iteration, plan["iterations"] * per_iteration)
     bar = progress(range(first, plan["iterations"]), desc="training")
     for iteration in bar:
-        factor = learning_rate_factor(plan["learning_rate_schedule"], iteration, plan["iterations"])
+        factor = learning_rate_factor(
+            plan["learning_rate_schedule"], plan["warmup_fraction"], iteration, plan["iterations"]
+        )
         networks.set_learning_rates(factor)
         losses = [networks.train_on_batch(*next(batches)) for _ in range(per_iteration)]
         row = {name: float(np.mean([batch[name] for batch in losses])) for name in losses[0]}
