@@ -37,8 +37,8 @@ def train_decoder(training_pairs, validation_pairs, generator_path, folder, sett
         ``history.tsv`` and ``config.json``; while training, ``checkpoint``.
     settings : dict
         The config's section ``training``, with what its section ``decoder`` says instead: iterations,
-        batches_per_iteration, learning_rate, learning_rate_schedule, warmup_fraction, gradient_norm, batch_size, validation_interval,
-        validation_pairs, checkpoint_interval and threads.
+        batches_per_iteration, learning_rate, learning_rate_schedule, warmup_fraction, gradient_norm,
+        batch_size, validation_interval, validation_pairs, checkpoint_interval and threads.
     seed : int
         Seed of the initial weights.
     description : dict

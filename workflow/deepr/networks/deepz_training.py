@@ -48,8 +48,8 @@ def train_deepz(training_pairs, validation_pairs, folder, settings, seed, descri
         The config's section ``training``, with what its section ``deepz`` says instead: base_channels,
         discriminator_channels, iterations, batches_per_iteration, generator_updates_per_batch,
         discriminator_updates_per_batch, generator_learning_rate, discriminator_learning_rate,
-        learning_rate_schedule, warmup_fraction, gradient_norm, mae_weight, validation_interval, validation_pairs, checkpoint_interval and
-        threads.
+        learning_rate_schedule, warmup_fraction, gradient_norm, mae_weight, validation_interval,
+        validation_pairs, checkpoint_interval and threads.
     seed : int
         Seed of the initial weights.
     description : dict

@@ -57,8 +57,8 @@ def train_network(training_pairs, validation_pairs, folder, settings, seed, star
         The config's section ``training``: base_channels, discriminator_channels, iterations,
         batches_per_iteration, generator_updates_per_batch, discriminator_updates_per_batch,
         generator_learning_rate, discriminator_learning_rate, learning_rate_schedule, warmup_fraction,
-        gradient_norm, loss_weights, pilot_iterations, berhu_threshold, validation_interval, validation_pairs, checkpoint_interval
-        and threads; crop_px and batch_size are the samplers'.
+        gradient_norm, loss_weights, pilot_iterations, berhu_threshold, validation_interval,
+        validation_pairs, checkpoint_interval and threads; crop_px and batch_size are the samplers'.
     seed : int
         Seed of the initial weights.
     start_from : str or Path, optional
