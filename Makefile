@@ -5,10 +5,11 @@ PYTHON ?= python3
 CORES ?= all
 CONFIG ?=
 VENV := .venv
+CONDA_VENV := .venv-conda
 RUN := $(VENV)/bin/python workflow/run.py --cores $(CORES) $(if $(CONFIG),--configfile "$(CONFIG)")
 
 .DEFAULT_GOAL := all
-.PHONY: all report test lint benchmark clean environment figures manifests
+.PHONY: all report test test-conda lint benchmark clean environment figures manifests
 
 all figures manifests: environment
 	$(RUN) -- $@
@@ -30,6 +31,23 @@ $(VENV)/complete: requirements.txt
 
 test: environment lint
 	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile
+
+# See docs/conda.md. By hand: it needs Linux on x86-64, 5 GB of disk, and minutes.
+test-conda: environment $(CONDA_VENV)/complete
+	CONDA_STANDIN_PYTHON="$(abspath $(CONDA_VENV))/bin/python" $(VENV)/bin/python -m pytest -m conda tests/conda
+
+# The channel holds the Python that makes it, so this has to be the one of the environments.
+$(CONDA_VENV)/complete: tests/conda/requirements.txt
+	$(PYTHON) -c "import sys; v = sys.version_info[:2]; sys.exit(None if v == (3, 11) else f'Python {v[0]}.{v[1]} found, 3.11 wanted: make test-conda PYTHON=python3.11')"
+	$(PYTHON) -m venv --clear $(CONDA_VENV)
+	$(CONDA_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/conda/requirements.txt
+	touch $@
+
+# Snakemake asks for a `conda` before it writes; the stand-in of the tests is enough.
+Dockerfile: $(wildcard envs/*.yaml) | environment
+	PATH="$(CURDIR)/tests/conda/bin:$$PATH" CONDA_STANDIN_PYTHON="$(abspath $(VENV))/bin/python" \
+		$(VENV)/bin/python -m snakemake --cores 1 --containerize > $(VENV)/$@
+	mv $(VENV)/$@ $@
 
 lint: environment
 	$(VENV)/bin/ruff check .

@@ -1,7 +1,10 @@
 """Folders that tests read from."""
 
+import json
 import os
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,39 @@ def repository():
 def golden():
     """Outputs of the original programs."""
     return REPOSITORY / "tests" / "golden" / "data"
+
+
+@pytest.fixture(scope="session")
+def copy_of_repository(repository):
+    """Copy what the workflow needs into a folder, where a run may write beside it."""
+
+    def copy(folder):
+        for name in ("Snakefile", "workflow", "config", "envs", "profiles", "docs", "tests/config", "tests/conda"):
+            source = repository / name
+            if source.is_dir():
+                shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, folder / name)
+        return folder
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def rules(repository, tmp_path_factory):
+    """Read the rules that execute something, as Snakemake does; in a process of its own, for it changes its own."""
+    result = subprocess.run(
+        [
+            *(sys.executable, "tests/conda/list_rules.py", "Snakefile", "tests/config/config.yaml"),
+            tmp_path_factory.mktemp("nothing"),
+        ],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
 
 
 @pytest.fixture
