@@ -34,7 +34,7 @@ test: environment lint
 
 # See docs/conda.md. By hand: it needs Linux on x86-64, 5 GB of disk, and minutes.
 test-conda: environment $(CONDA_VENV)/complete
-	CONDA_STANDIN_PYTHON="$(abspath $(CONDA_VENV))/bin/python" $(VENV)/bin/python -m pytest -m conda tests/conda
+	CONDA_STANDIN_PYTHON="$(abspath $(CONDA_VENV))/bin/python" $(VENV)/bin/python -m pytest -m conda -o tmp_path_retention_policy=failed tests/conda
 
 # The channel holds the Python that makes it, so this has to be the one of the environments.
 $(CONDA_VENV)/complete: tests/conda/requirements.txt
