@@ -1,16 +1,17 @@
 """Acquisition of a z-stack, and its PSFs against psfmodels: ``.venv/bin/python benchmarks/acquisition.py``."""
 
 import argparse
+import importlib.util
 import resource
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
-import psfmodels
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 
+from comparison import OURS, PEER, row, show, take_turns, time_row
 from deepr.optics.imaging import ImageFormation
 from deepr.optics.microscope import Microscope
 from deepr.optics.objective import OBJECTIVES
@@ -34,7 +35,7 @@ def main():
             print(f"  {step:46s} {min(times):7.2f} s")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"largest memory so far {peak:.1f} GiB")
-    compare_with_psfmodels(arguments.repeats)
+    show(measure(arguments.repeats))
 
 
 def time_acquisition(specimen, arguments):
@@ -63,30 +64,34 @@ def time_acquisition(specimen, arguments):
     return seconds, formation.grid_px
 
 
-def compare_with_psfmodels(repeats):
-    """Time 41 planes of the 40x PSF, 255 px wide, and compare them with those of psfmodels' scalar model.
+def measure(repeats=3):
+    """Give the rows of 41 planes of the 40x PSF, 255 px wide, beside psfmodels' scalar model.
 
-    psfmodels interpolates linearly between radii one pixel apart: the pixel is fine here, 0.05 um.
+    psfmodels interpolates linearly between radii one pixel apart: the pixel is fine here, 0.05 um. It is installed for
+    Python 3.11 alone; elsewhere the peer's row is missing.
     """
     lens, size, pixel_um = OBJECTIVES["40x/0.95"], 255, 0.05
-    model = {"NA": 0.95, "wvl": 0.692, "ns": 1.0, "ni": 1.0, "ni0": 1.0, "tg": 170.0, "ti0": 180.0}
-    programs = {
-        "psfmodels, scalar": lambda: psfmodels.make_psf(
+    programs = {"deepr, pupil_psf": lambda: pupil_psf(lens, 0.692, Z_UM, size, pixel_um)}
+    if importlib.util.find_spec("psfmodels"):
+        import psfmodels
+
+        model = {"NA": 0.95, "wvl": 0.692, "ns": 1.0, "ni": 1.0, "ni0": 1.0, "tg": 170.0, "ti0": 180.0}
+        programs["psfmodels, scalar"] = lambda: psfmodels.make_psf(
             Z_UM, nx=size, dxy=pixel_um, oversample_factor=1, model="scalar", normalize=False, **model
-        ),
-        "pupil_psf": lambda: pupil_psf(lens, 0.692, Z_UM, size, pixel_um),
-    }
-    seconds, planes = {name: [] for name in programs}, {}
-    for _ in range(repeats):
-        for name, make in programs.items():
-            start = time.perf_counter()
-            planes[name] = make()
-            seconds[name].append(time.perf_counter() - start)
-    theirs, ours = (stack / stack[Z_UM.size // 2].max() for stack in planes.values())
-    print(f"PSF: {Z_UM.size} planes of {size} px, least of {repeats} rounds")
-    for name, times in seconds.items():
-        print(f"  {name:46s} {min(times):7.2f} s")
-    print(f"  largest difference {np.abs(ours - theirs).max():.1e} of the peak in focus")
+        )
+    seconds, stacks = take_turns(programs, repeats)
+    task = f"PSF, {Z_UM.size} planes of {size} x {size} px"
+    rows = [
+        time_row("optics", task, name, OURS if name.startswith("deepr") else PEER, times)
+        for name, times in seconds.items()
+    ]
+    if len(stacks) == 2:
+        ours, theirs = (stack / stack[Z_UM.size // 2].max() for stack in stacks.values())
+        quantity = "largest difference, of the peak in focus"
+        rows.append(
+            row("optics", task, "deepr, pupil_psf", OURS, np.abs(ours - theirs).max(), quantity=quantity, unit="")
+        )
+    return rows
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -11,41 +10,34 @@ from scipy.ndimage import gaussian_filter
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 
+from comparison import OURS, PEER, row, show, take_turns, time_row
 from deepr.alignment import align_stack, transform_plane
 
 PLANES = 41
 SIDE_PX = 512
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=3, help="rounds; the least time of each is compared")
-    parser.add_argument("--threads", type=int, default=2)
-    arguments = parser.parse_args()
+def measure(repeats=3, threads=2):
+    """Give the rows of both programs: least time, and the pixels in which ours differs from pystackreg's."""
     stack = make_stack()
-    programs = {
-        "pystackreg": align_with_pystackreg,
-        "align_stack, 1 process": lambda stack: align_stack(stack)[0],
-        f"align_stack, {arguments.threads} processes": lambda stack: align_stack(stack, threads=arguments.threads)[0],
-    }
-    seconds = {name: [] for name in programs}
-    results = {}
-    # Round by round, so that a busy spell of the machine does not fall on one program alone.
-    for _ in range(arguments.repeats):
-        for name, align in programs.items():
-            start = time.perf_counter()
-            results[name] = align(stack)
-            seconds[name].append(time.perf_counter() - start)
-    reference = results["pystackreg"]
+    counts = sorted({1, threads})
+    programs = {("pystackreg", 1): lambda: align_with_pystackreg(stack)}
+    programs |= {("deepr", count): lambda count=count: align_stack(stack, threads=count)[0] for count in counts}
+    seconds, results = take_turns(programs, repeats)
     # pystackreg leaves floats, of which ImageJ's conversion is to be taken outside the timing.
-    expected = np.floor(np.clip(reference, 0, np.iinfo(stack.dtype).max) + 0.5)
+    expected = np.floor(np.clip(results["pystackreg", 1], 0, np.iinfo(stack.dtype).max) + 0.5)
     expected[0] = stack[0]
-    print(f"Alignment of {PLANES} planes of {SIDE_PX} x {SIDE_PX}, least of {arguments.repeats} rounds")
-    print(f"{'program':26s}  time (s)  times as fast  differing pixels")
-    for name, times in seconds.items():
-        ratio = min(seconds["pystackreg"]) / min(times)
-        different = 0 if results[name] is reference else np.count_nonzero(results[name] != expected)
-        print(f"{name:26s}  {min(times):8.2f}  {ratio:13.2f}  {different:16d}")
+    task = f"rigid body, {PLANES} planes of {SIDE_PX} x {SIDE_PX} px"
+    rows = []
+    for (program, count), times in seconds.items():
+        side = PEER if program == "pystackreg" else OURS
+        rows.append(time_row("alignment", task, program, side, times, threads=count))
+    for count in counts:
+        different = np.count_nonzero(results["deepr", count] != expected)
+        rows.append(
+            row("alignment", task, "deepr", OURS, different, threads=count, quantity="differing pixels", unit="")
+        )
+    return rows
 
 
 def make_stack():
@@ -71,6 +63,14 @@ def align_with_pystackreg(stack):
     program = StackReg(StackReg.RIGID_BODY)
     program.register_stack(stack, reference="previous", suppress_axis_warning=True)
     return program.transform_stack(stack)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=3, help="rounds; the least time of each is compared")
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    show(measure(arguments.repeats, arguments.threads))
 
 
 if __name__ == "__main__":

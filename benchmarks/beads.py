@@ -9,6 +9,7 @@ from scipy.optimize import least_squares
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 
+from comparison import OURS, PEER, row, show, take_turns, time_row
 from deepr.beads import measure_beads
 from deepr.optics.objective import OBJECTIVES
 from deepr.optics.psf import pupil_psf
@@ -22,20 +23,37 @@ BACKGROUND_ELECTRONS = 15
 SCIPY_FITS = 200
 
 
-def main():
+def measure():
+    """Give the rows of a fit of one bead in one plane: ours from two starts, SciPy's from one."""
     pixel_um = OBJECTIVES["40x/0.95"].pixel_um
     stack = make_stack()
-    start = time.perf_counter()
-    beads = measure_beads(stack, pixel_um, STEP_UM)
-    seconds = time.perf_counter() - start
-    print(
-        f"measure_beads, {BEADS} beads x {PLANES} planes: {seconds:.1f} s, "
-        f"{1e3 * seconds / len(beads):.2f} ms a fit from two starts"
-    )
-    milliseconds = 1e3 * time_scipy(stack, beads)
-    print(f"scipy.optimize.least_squares: {milliseconds:.1f} ms a fit from one start")
+    seconds, results = take_turns({"deepr": lambda: measure_beads(stack, pixel_um, STEP_UM)}, 1)
+    beads = results["deepr"]
     focused = beads[beads["kept"] & (beads["z_um"] == 0)]
-    print(f"in focus: {focused['fwhm_um'].mean():.4f} +- {focused['fwhm_um'].std():.4f} um, {len(focused)} beads kept")
+    task = f"fit of one bead in one plane, mean over {BEADS} beads x {PLANES} planes"
+    ours = {"scale": 1 / len(beads), "note": "from two starts, finding the beads included"}
+    return [
+        time_row("beads", task, "deepr, measure_beads", OURS, seconds["deepr"], **ours),
+        row(
+            "beads",
+            task,
+            "scipy.optimize.least_squares",
+            PEER,
+            time_scipy(stack, beads),
+            note=f"from one start, mean of {SCIPY_FITS} fits",
+        ),
+        row(
+            "beads",
+            task,
+            "deepr, measure_beads",
+            OURS,
+            focused["fwhm_um"].mean(),
+            quantity="width in focus",
+            unit="um",
+            runs=len(focused),
+            note=f"deviation {focused['fwhm_um'].std():.4f} um",
+        ),
+    ]
 
 
 def make_stack():
@@ -75,13 +93,13 @@ def time_scipy(stack, beads):
 
     bounds = ([0, -7.5, -7.5, 0.3, 0.3, -np.inf], [np.inf, 7.5, 7.5, 15, 15, np.inf])
     start = time.perf_counter()
-    for row in rows.itertuples():
-        y, x = row.y_px - size // 2, row.x_px - size // 2
-        region = stack[row.plane, y : y + size, x : x + size].astype(float)
+    for fit in rows.itertuples():
+        y, x = fit.y_px - size // 2, fit.x_px - size // 2
+        region = stack[fit.plane, y : y + size, x : x + size].astype(float)
         guess = [np.ptp(region), 0, 0, 1.5, 1.5, region.min()]
         least_squares(residual, guess, jacobian, bounds=bounds, args=(region,), x_scale="jac")
     return (time.perf_counter() - start) / len(rows)
 
 
 if __name__ == "__main__":
-    main()
+    show(measure())

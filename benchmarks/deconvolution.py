@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,43 +12,47 @@ from skimage import restoration
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 
+from comparison import OURS, PEER, show, take_turns, time_row
 from deepr.deconvolution import landweber, richardson_lucy
 
 SIDE_PX = 512
 PSF_SIDE_PX = 65
 ITERATIONS = 100
+SCIKIT_IMAGE = "scikit-image, Richardson-Lucy"
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=7, help="runs of each, taken in turns")
-    parser.add_argument("--threads", type=int, default=2)
-    arguments = parser.parse_args()
+def measure(repeats=7, threads=2):
+    """Give the rows of one image at a time, and of as many images side by side as there are threads.
+
+    scikit-image has Richardson-Lucy alone, and no threads inside one image.
+    """
     image, psf = make_image()
     contestants = {
-        "scikit-image": lambda threads: restoration.richardson_lucy(image, psf, ITERATIONS, clip=False),
-        "deepr": lambda threads: richardson_lucy(image, psf, ITERATIONS, threads=threads),
-        "deepr landweber": lambda threads: landweber(image, psf, ITERATIONS, threads=threads),
+        SCIKIT_IMAGE: lambda threads: restoration.richardson_lucy(image, psf, ITERATIONS, clip=False),
+        "deepr, Richardson-Lucy": lambda threads: richardson_lucy(image, psf, ITERATIONS, threads=threads),
+        "deepr, Landweber": lambda threads: landweber(image, psf, ITERATIONS, threads=threads),
     }
-    # Threads inside one image, and images side by side; scikit-image has no threads inside.
-    runs = {("one image", name, 1): [] for name in contestants}
-    runs |= {("one image", name, arguments.threads): [] for name in contestants if name != "scikit-image"}
-    runs |= {("side by side", name, arguments.threads): [] for name in contestants}
-    with ThreadPoolExecutor(arguments.threads) as pool:
-        # In turns, so that whatever else the machine does falls on all of them.
-        for _ in range(arguments.repeats):
-            for (way, name, threads), seconds in runs.items():
-                start = time.perf_counter()
-                if way == "side by side":
-                    list(pool.map(contestants[name], [1] * threads))
-                    seconds.append((time.perf_counter() - start) / threads)
-                else:
-                    contestants[name](threads)
-                    seconds.append(time.perf_counter() - start)
-    print(f"{ITERATIONS} iterations, image {SIDE_PX} px, PSF {PSF_SIDE_PX} px, float32, {arguments.repeats} runs")
-    print("seconds per image                      threads   least  median")
-    for (way, name, threads), seconds in runs.items():
-        print(f"{way:14}{name:25}{threads:7d}{min(seconds):8.3f}{np.median(seconds):8.3f}")
+    size = f"{ITERATIONS} updates, image of {SIDE_PX} x {SIDE_PX} px, PSF of {PSF_SIDE_PX} x {PSF_SIDE_PX} px"
+    one, many = f"{size}, one image", f"{size}, {threads} images side by side, each"
+    programs = {}
+    with ThreadPoolExecutor(threads) as pool:
+        for name, deconvolve in contestants.items():
+            for count in [1] if name == SCIKIT_IMAGE else sorted({1, threads}):
+                programs[one, name, count] = lambda deconvolve=deconvolve, count=count: deconvolve(count)
+            programs[many, name, threads] = lambda deconvolve=deconvolve: list(pool.map(deconvolve, [1] * threads))
+        seconds, _ = take_turns(programs, repeats)
+    return [
+        time_row(
+            "deconvolution",
+            task,
+            name,
+            PEER if name == SCIKIT_IMAGE else OURS,
+            times,
+            scale=1 / threads if task == many else 1,
+            threads=count,
+        )
+        for (task, name, count), times in sorted(seconds.items(), key=lambda item: item[0][0] == many)
+    ]
 
 
 def make_image():
@@ -61,6 +64,14 @@ def make_image():
     psf = np.outer(profile, profile) / profile.sum() ** 2
     texture = 200 + 1000 * (texture - texture.min()) / np.ptp(texture)
     return rng.poisson(fftconvolve(texture, psf, mode="same")).astype(np.float32), psf.astype(np.float32)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=7, help="runs of each, taken in turns")
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    show(measure(arguments.repeats, arguments.threads))
 
 
 if __name__ == "__main__":

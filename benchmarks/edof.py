@@ -2,7 +2,6 @@
 
 import argparse
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -13,32 +12,35 @@ from scipy.ndimage import gaussian_filter
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 
+from comparison import ELSEWHERE, OURS, in_own_process, row, show, time_row
 from deepr.edof import extended_depth_of_field
 
 PLANES = 41
 SIDES_PX = (512, 1024, 2048)
+# No program in Python does the same. The plugin itself, Java, quality 4, was timed once, on another machine.
+PLUGIN_SIDE_PX, PLUGIN_SECONDS = 2048, 98.0
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=7, help="the least time of so many is printed")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--measure", metavar="STACK", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.measure:
-        measure(arguments.measure, arguments.threads, arguments.repeats)
-        return
-    print(f"Fusion of {PLANES} planes, all defaults, least of {arguments.repeats} times (of 1 at 2048 px)")
-    print("side (px)  threads  time (s)  peak memory (GiB)")
-    for side_px in SIDES_PX:
+def measure(repeats=7, threads=2, sides_px=SIDES_PX):
+    """Give the rows of every size: least time and largest memory with 1 and with `threads` threads."""
+    rows = []
+    for side_px in sides_px:
+        task = f"fusion of {PLANES} planes of {side_px} x {side_px} px, all defaults"
         with tempfile.TemporaryDirectory() as folder:
             stack_path = Path(folder) / "stack.npy"
             make_stack(stack_path, side_px)
-            for threads in sorted({1, arguments.threads}):
-                repeats = 1 if side_px == max(SIDES_PX) else arguments.repeats
+            for count in sorted({1, threads}):
+                rounds = 1 if side_px == max(SIDES_PX) else repeats
                 # A process of its own, as the peak of a process never falls.
-                options = ["--measure", stack_path, "--threads", threads, "--repeats", repeats]
-                subprocess.run([sys.executable, __file__, *map(str, options)], check=True)
+                seconds, peak_gib = in_own_process(fuse, stack_path, count, rounds)
+                rows.append(time_row("EDOF", task, "deepr", OURS, seconds, threads=count))
+                rows.append(
+                    row("EDOF", task, "deepr", OURS, peak_gib, threads=count, quantity="peak memory", unit="GiB")
+                )
+        if side_px == PLUGIN_SIDE_PX:
+            note = "quality 4, measured once on another machine"
+            rows.append(row("EDOF", task, "original plugin (Java)", ELSEWHERE, PLUGIN_SECONDS, note=note))
+    return rows
 
 
 def make_stack(path, side_px):
@@ -52,15 +54,23 @@ def make_stack(path, side_px):
     stack.flush()
 
 
-def measure(stack_path, threads, repeats):
+def fuse(stack_path, threads, repeats):
+    """Fuse the stack several times; give the seconds of each and the process's largest memory in GiB."""
     stack = np.load(stack_path, mmap_mode="r")
     seconds = []
     for _ in range(repeats):
         start = time.perf_counter()
         extended_depth_of_field(stack, threads=threads)
         seconds.append(time.perf_counter() - start)
-    peak_gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"{stack.shape[1]:9d}  {threads:7d}  {min(seconds):8.3f}  {peak_gib:17.2f}", flush=True)
+    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=7, help="runs of each size (1 at 2048 px)")
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    show(measure(arguments.repeats, arguments.threads))
 
 
 if __name__ == "__main__":

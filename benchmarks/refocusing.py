@@ -1,53 +1,100 @@
-"""Time refocusing: milliseconds per 512 x 512 px, one by one and in batches, and for a whole frame.
+"""Time refocusing of a camera frame, whole and patch by patch, by Deep-R and by CARE.
 
-Run as ``python benchmarks/refocusing.py``, with ``workflow`` on the PYTHONPATH and nothing else running.
+Run as ``python benchmarks/refocusing.py``, with ``workflow`` and csbdeep on the PYTHONPATH and nothing else running.
+The weights are not trained: time does not depend on them.
 """
 
 import argparse
-import time
+import contextlib
+import functools
+import io
 
-import deepr.networks  # noqa: F401  before TensorFlow, whose set-up it chooses
+import care_network
 import numpy as np
-import tensorflow as tf
-from deepr.networks.generator import build_generator
-from deepr.networks.inference import refocus, refocus_stack
+from comparison import OURS, PEER, own_processes, show, take_turns, time_row
+from deepr.autofocus import CAMERA_PX, FRAME_AREA_MM2
+
+PATCH_PX = 512
+WAYS = {
+    "patches": (f"a frame of {CAMERA_PX} x {CAMERA_PX} px in patches of {PATCH_PX} x {PATCH_PX} px", FRAME_AREA_MM2),
+    "frame": (f"a frame of {CAMERA_PX} x {CAMERA_PX} px as a whole", FRAME_AREA_MM2),
+    "one": (f"one patch of {PATCH_PX} x {PATCH_PX} px", FRAME_AREA_MM2 * (PATCH_PX / CAMERA_PX) ** 2),
+}
 
 
-def milliseconds(function, repeats):
-    """Give the least and the median time of a call, after one that does not count."""
-    function()
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        function()
-        times.append(1e3 * (time.perf_counter() - started))
-    return min(times), float(np.median(times))
+def measure(repeats=10, threads=2, base_channels=8):
+    """Give the rows of both networks, in seconds per square millimetre at 20x (0.325 um pixels)."""
+    deepr, care = f"deepr, base {base_channels}", "csbdeep, CARE"
+    builders = {deepr: (build_deepr, threads, base_channels), care: (build_care, threads)}
+    with own_processes(builders) as executors:
+
+        def ask(name, way):
+            return lambda: executors[name].submit(refocus_frame, way, *builders[name]).result()
+
+        programs = {(way, name): ask(name, way) for way in WAYS for name in builders}
+        programs["frame", "csbdeep, CARE.predict"] = ask(care, "own")
+        seconds, _ = take_turns(programs, repeats, warm_up=True)
+    rows = []
+    for (way, name), times in seconds.items():
+        task, area_mm2 = WAYS[way]
+        side = OURS if name == deepr else PEER
+        rows.append(time_row("refocusing", task, name, side, times, 1 / area_mm2, threads=threads, unit="s/mm2"))
+    return rows
+
+
+def refocus_frame(way, build, *settings):
+    """Refocus once, in the process of one network, which is built at the first call."""
+    prepare_ways(build, *settings)[way]()
+
+
+@functools.cache
+def prepare_ways(build, *settings):
+    """Build a network; give the functions that refocus noise with it, by way."""
+    network, own = build(*settings)
+    # TensorFlow, which it brings, is to be set up before.
+    from deepr.networks.inference import refocus, refocus_stack
+
+    frame = np.random.default_rng(0).integers(100, 4000, (CAMERA_PX, CAMERA_PX)).astype(np.uint16)
+    side = CAMERA_PX // PATCH_PX
+    patches = frame.reshape(side, PATCH_PX, side, PATCH_PX).swapaxes(1, 2).reshape(-1, PATCH_PX, PATCH_PX)
+    return {
+        "patches": lambda: refocus_stack(patches, network),
+        "frame": lambda: refocus(frame, network),
+        "one": lambda: refocus(patches[0], network),
+        "own": lambda: own(frame),
+    }
+
+
+def build_deepr(threads, base_channels):
+    """Build Deep-R's generator."""
+    from deepr.networks.generator import build_generator
+    from deepr.networks.training import fix_threads
+
+    fix_threads(threads)
+    return build_generator(base_channels, seed=0), None
+
+
+def build_care(threads):
+    """Build CARE; give its network, and the function by which csbdeep itself applies it."""
+    care_network.set_up(threads)
+    model = care_network.build()
+
+    def predict(image):
+        # csbdeep draws a bar of its progress.
+        with contextlib.redirect_stderr(io.StringIO()):
+            return model.predict(image, "YX")
+
+    return model.keras_model, predict
 
 
 def main():
-    """Print a line per width and way."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base-channels", type=int, nargs="+", default=[8])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=10)
     arguments = parser.parse_args()
-    tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
-    tf.config.threading.set_inter_op_parallelism_threads(arguments.threads)
-    rng = np.random.default_rng(0)
-    patch = rng.integers(100, 4000, (512, 512)).astype(np.uint16)
-    stack = rng.integers(100, 4000, (8, 512, 512)).astype(np.uint16)
-    frame = rng.integers(100, 4000, (2048, 2048)).astype(np.uint16)
-    print(f"{arguments.threads} threads, TensorFlow {tf.__version__}: least and median time per 512 x 512 px")
     for base_channels in arguments.base_channels:
-        generator = build_generator(base_channels, seed=0)
-        ways = {
-            "refocus, one patch": (lambda: refocus(patch, generator), 1),  # noqa: B023
-            "refocus_stack, 8 patches": (lambda: refocus_stack(stack, generator), 8),  # noqa: B023
-            "refocus, a frame of 2048 px": (lambda: refocus(frame, generator), 16),  # noqa: B023
-        }
-        for name, (function, patches) in ways.items():
-            least, median = milliseconds(function, arguments.repeats)
-            print(f"base {base_channels:2d}  {name:30s} {least / patches:8.1f} {median / patches:8.1f} ms", flush=True)
+        show(measure(arguments.repeats, arguments.threads, base_channels))
 
 
 if __name__ == "__main__":
