@@ -56,10 +56,11 @@ def measure(
             place = Path(folder) / f"care_{batch_size}"
             outcome = in_own_process(contest_care, data, settings, seconds_of_ours, batch_size, place)
             contestants.append((f"csbdeep, CARE, batches of {batch_size}", PEER, *outcome))
+    with open_aligned(data, manifest_of(data)["slide"].iloc[0]) as slide:
+        task = f"{dataset} ({slide.source}) within {range_um:g} um, trained for {seconds:g} s"
     rows = []
     for program, side, record, measured in contestants:
         gains = ssim_gains(measured)
-        task = f"{dataset} within {range_um:g} um, trained for {seconds:g} s"
         place = {"threads": threads}
         note = ", ".join(f"{value} {name}" for name, value in record.items() if name != "seconds")
         rows.append(row("care", task, program, side, record["seconds"], quantity="training time", note=note, **place))

@@ -32,8 +32,8 @@ def measure(repeats=7, threads=2):
         "deepr, Richardson-Lucy": lambda threads: richardson_lucy(image, psf, ITERATIONS, threads=threads),
         "deepr, Landweber": lambda threads: landweber(image, psf, ITERATIONS, threads=threads),
     }
-    size = f"{ITERATIONS} updates, image of {SIDE_PX} x {SIDE_PX} px, PSF of {PSF_SIDE_PX} x {PSF_SIDE_PX} px"
-    one, many = f"{size}, one image", f"{size}, {threads} images side by side, each"
+    size = f"{ITERATIONS} updates, {SIDE_PX} x {SIDE_PX} px, PSF {PSF_SIDE_PX} x {PSF_SIDE_PX} px"
+    one, many = f"{size}, one image", f"{size}, each of {threads} at once"
     programs = {}
     with ThreadPoolExecutor(threads) as pool:
         for name, deconvolve in contestants.items():

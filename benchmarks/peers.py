@@ -16,7 +16,6 @@ import beads
 import care
 import deconvolution
 import edof
-import numpy as np
 import refocusing
 import training
 from comparison import ELSEWHERE, OURS, PEER, as_table, in_own_process, show
@@ -25,7 +24,7 @@ from deepr.tables import InputError, write_table
 
 COLOURS = {OURS: style.OUTPUT_COLOUR, PEER: style.SECOND_COLOUR, ELSEWHERE: "#b0b0b0"}
 LINE_MM, HEAD_MM = 3.6, 5.4
-TIMES_MM, LABELS_MM, CURVE_MM = 62, 52, 46
+LABELS_MM, TIMES_MM, CURVE_MM = 50, 46, 54
 
 
 def subjects(threads, repeats, **trainings):
@@ -64,56 +63,39 @@ def draw(table, base_path):
     bars_mm = sum(HEAD_MM + LINE_MM * len(lines) for _, lines in groups)
     figure = style.new_figure(height_mm=max(bars_mm + 22, CURVE_MM + 40))
     if groups:
-        axes = style.axes_mm(figure, LABELS_MM, 6, TIMES_MM, bars_mm)
-        _draw_times(axes, groups, bars_mm)
+        _draw_times(style.axes_mm(figure, LABELS_MM, 6, TIMES_MM, bars_mm), groups, bars_mm)
     if len(gains):
-        left_mm = LABELS_MM + TIMES_MM + 20
-        _draw_gains(style.axes_mm(figure, left_mm, 10, CURVE_MM, CURVE_MM), gains, table)
+        _draw_gains(style.axes_mm(figure, LABELS_MM + TIMES_MM + 28, 12, CURVE_MM, CURVE_MM), gains, table)
     style.save_figure(figure, base_path)
 
 
 def _draw_times(axes, groups, bars_mm):
-    """Draw one bar for each program, below a heading for each task; time on a logarithmic axis."""
+    """Draw one bar for each program, below a heading for each task; the task's longest time is the full width."""
     y_mm = 0.0
-    least = min(lines["value"].min() for _, lines in groups)
-    most = max(lines["value"].max() for _, lines in groups)
-    left = 10 ** np.floor(np.log10(least))
     for (subject, task), lines in groups:
-        heading = f"{subject}: {task}"
-        axes.annotate(
-            heading,
-            (0, y_mm + 0.72 * HEAD_MM),
-            xycoords=("axes fraction", "data"),
-            xytext=(-LABELS_MM * 72 / style.MM_PER_INCH + 4, 0),
-            textcoords="offset points",
-            weight="bold",
-            size=6,
-            va="center",
-            annotation_clip=False,
-        )
+        _write_left(axes, f"{subject}: {task}", y_mm + 0.7 * HEAD_MM, LABELS_MM - 1.5, ha="left", weight="bold", size=6)
         y_mm += HEAD_MM
         for line in lines.itertuples():
-            middle = y_mm + LINE_MM / 2
-            axes.barh(middle, line.value - left, left=left, height=0.7 * LINE_MM, color=COLOURS[line.side])
-            axes.text(line.value * 1.08, middle, f"{line.value:.3g} {line.unit}", va="center", size=5.5)
-            plural = "s" if line.threads > 1 else ""
-            name = f"{line.program}, {line.threads} thread{plural}"
-            axes.annotate(
-                name,
-                (0, middle),
-                xycoords=("axes fraction", "data"),
-                xytext=(-3, 0),
-                textcoords="offset points",
-                ha="right",
-                va="center",
-                size=5.5,
-                annotation_clip=False,
-            )
+            middle_mm, share = y_mm + LINE_MM / 2, line.value / lines["value"].max()
+            axes.barh(middle_mm, share, height=0.7 * LINE_MM, color=COLOURS[line.side])
+            unit = line.unit.replace("mm2", "mm²")
+            axes.text(share + 0.015, middle_mm, f"{line.value:.3g} {unit}", va="center", size=5.5)
+            program = f"{line.program}, {line.threads} thread{'s' * (line.threads > 1)}"
+            _write_left(axes, program, middle_mm, 1.0, ha="right", size=5.5)
             y_mm += LINE_MM
-    axes.set(
-        xscale="log", xlim=(left, most * 4), ylim=(bars_mm, 0), yticks=[], xlabel="least time (s; refocusing: s/mm²)"
-    )
+    axes.set(xlim=(0, 1), ylim=(bars_mm, 0), yticks=[], xticks=[0, 0.5, 1])
+    axes.set_xlabel("least time, of the task's longest")
     axes.spines["left"].set_visible(False)
+    for side, colour in COLOURS.items():
+        axes.barh(0, 0, color=colour, label=side)
+    axes.legend(loc="upper left", bbox_to_anchor=(0, 1), bbox_transform=axes.figure.transFigure, ncols=3)
+
+
+def _write_left(axes, text, y_mm, distance_mm, **look):
+    """Write a text so many mm to the left of the axes."""
+    offset = (-distance_mm * 72 / style.MM_PER_INCH, 0)
+    place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "annotation_clip": False}
+    axes.annotate(text, (0, y_mm), xytext=offset, va="center", **place, **look)
 
 
 def _draw_gains(axes, gains, table):
@@ -122,14 +104,13 @@ def _draw_gains(axes, gains, table):
     peers = iter((("-", style.SECOND_COLOUR), ("--", style.SECOND_COLOUR)))
     for (program, side), line in gains.groupby(["program", "side"], sort=False):
         look, colour = ("-", COLOURS[OURS]) if side == OURS else next(peers)
-        label = f"{program}: mean {means[program]:+.3f}"
+        label = f"{program} ({means[program]:+.3f})"
         axes.plot(line["z_um"], line["value"], look, color=colour, label=label, marker="o", markersize=1.8)
     axes.axhline(0, color=style.NOTE_COLOUR, lw=0.5)
     axes.set(xlabel="distance from focus (µm)", ylabel="SSIM of the output minus the input's")
-    axes.set_title(
-        "\n".join(("unseen patches, " + gains["task"].iloc[0]).split(", trained", 1)).replace("\n", ",\ntrained")
-    )
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22))
+    axes.set_title(f"unseen patches of {gains['task'].iloc[0].replace(', ', ',' + chr(10))}")
+    place = {"loc": "upper left", "bbox_to_anchor": (0, -0.18), "borderaxespad": 0, "alignment": "left"}
+    axes.legend(title="mean gain in brackets", title_fontsize=6.5, **place)
 
 
 def main():
