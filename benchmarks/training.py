@@ -77,7 +77,7 @@ def prepare_deepr(threads, base_channels, crop_px, batch_size):
             "generator_updates_per_batch": generator_updates,
             "discriminator_updates_per_batch": discriminator_updates,
             "generator_learning_rate": 1e-3,
-        "gradient_norm": 1.0,
+            "gradient_norm": 1.0,
             "discriminator_learning_rate": 1e-6,
             "loss_weights": weights,
             "berhu_threshold": 0.1,
