@@ -1,7 +1,9 @@
 """Folders that tests read from."""
 
+import html
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +12,38 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+# Runs first in the page and writes at its end what was drawn and what was fetched. Ink is the share of an image's
+# pixels that are not of its commonest colour.
+PROBE = """<script>
+addEventListener("load", () => {
+  const images = [...document.images].map(image => {
+    const canvas = document.createElement("canvas");
+    const [width, height] = [image.naturalWidth, image.naturalHeight];
+    let ink = 0;
+    if (width > 0) {
+      [canvas.width, canvas.height] = [width, height];
+      const context = canvas.getContext("2d");
+      context.drawImage(image, 0, 0);
+      const pixels = new Uint32Array(context.getImageData(0, 0, width, height).data.buffer);
+      const counts = new Map();
+      for (let i = 0; i < pixels.length; i += 7) counts.set(pixels[i], (counts.get(pixels[i]) || 0) + 1);
+      ink = 1 - Math.max(...counts.values()) / Math.ceil(pixels.length / 7);
+    }
+    return {alt: image.alt, width, height, shown: image.getBoundingClientRect().width, ink};
+  });
+  const report = document.createElement("pre");
+  report.id = "probe";
+  report.textContent = JSON.stringify({
+    images,
+    fetched: performance.getEntriesByType("resource").map(entry => entry.name),
+    page_width: document.documentElement.scrollWidth,
+    window_width: innerWidth,
+  });
+  document.body.append(report);
+});
+</script>"""
 
 
 @pytest.fixture(scope="session")
@@ -90,3 +124,29 @@ def real_data():
             pytest.fail(f"DEEPR_REAL_DATA is {named}; wanted a folder of real z-stacks")
         pytest.skip("no real z-stacks: the environment variable DEEPR_REAL_DATA may name their folder")
     return folder.resolve()
+
+
+@pytest.fixture
+def browse(tmp_path):
+    """Open a page in headless Chromium: images as drawn, addresses fetched, widths, and what the console says."""
+    if CHROMIUM is None:
+        pytest.skip("no browser: install Chromium (Debian: apt-get install chromium) to look at pages")
+
+    def open_page(path, width=1280):
+        probed = tmp_path / "probed.html"
+        text = Path(path).read_text(encoding="utf-8")
+        assert text.count("<head>") == 1
+        probed.write_text(text.replace("<head>", f"<head>{PROBE}"), encoding="utf-8")
+        command = [
+            *(CHROMIUM, "--headless", "--disable-gpu", "--enable-logging=stderr", f"--window-size={width},900"),
+            *(f"--user-data-dir={tmp_path / 'browser'}", "--virtual-time-budget=60000", "--dump-dom", probed.as_uri()),
+        ]
+        if os.geteuid() == 0:
+            command.insert(1, "--no-sandbox")
+        result = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
+        found = re.search(r'<pre id="probe">(.*?)</pre>', result.stdout, re.S)
+        assert found, f"the page did not finish loading\n{result.stderr[-2000:]}"
+        console = re.findall(r"CONSOLE[^\]]*\] (.*)", result.stderr)
+        return {**json.loads(html.unescape(found[1])), "console": console}
+
+    return open_page

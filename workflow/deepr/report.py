@@ -2,7 +2,9 @@
 
 import base64
 import io
+import os
 import platform
+import re
 from importlib import metadata
 from pathlib import Path
 
@@ -11,16 +13,44 @@ import pandas as pd
 from markdown_it import MarkdownIt
 from PIL import Image
 
+from deepr import __version__
+from deepr.figures import table_s1, table_s2
+from deepr.figures.style import DATA_SOURCES
 from deepr.runtime import write_atomically
-from deepr.scorecard.rows import FAILS, HOLDS, UNTESTABLE
-from deepr.tables import read_table
+from deepr.scorecard.rows import FAILS, HOLDS, UNTESTABLE, image_quality_untestable
+from deepr.tables import InputError, read_table
 
-IMAGE_WIDTH_PX = 1300
+# The page shows a figure up to 930 px wide; screens of twice the density gain from more.
+IMAGE_WIDTH_PX = 1600
 PACKAGES = (
-    *("deepr", "snakemake", "tensorflow", "tensorflow-cpu", "keras", "numpy", "scipy", "scikit-image"),
+    *("snakemake", "tensorflow", "tensorflow-cpu", "keras", "numpy", "scipy", "scikit-image"),
     *("pandas", "matplotlib", "pystackreg", "tifffile"),
 )
-_COLOURS = {HOLDS: "holds", FAILS: "fails", UNTESTABLE: "untestable"}
+VERDICTS = {HOLDS: ("holds", "hold"), FAILS: ("fails", "do not hold"), UNTESTABLE: ("untestable", "not testable")}
+DATA_SETS = {
+    "data set": "Data set",
+    "source": "Source",
+    "patch_px": "Patch (px)",
+    "specimen": "Specimen",
+    "objective": "Objective",
+    "channel": "Channel",
+    "emission_um": "Emission (µm)",
+    "cover_glass_um": "Cover glass (µm)",
+    "tilt_deg": "Tilt (°)",
+    "training slides": "Training slides",
+    "test slides": "Test slides",
+}
+TIMES = {
+    "stage": "Stage",
+    "jobs": "Jobs",
+    "wall_s": "Wall time, sum (s)",
+    "cpu_s": "Processor time, sum (s)",
+    "max_rss_mb": "Memory of the largest job (MB)",
+}
+# Tables whose modules say what their columns are called, and what has to be said below them.
+_TABLES = {"tableS1": table_s1, "tableS2": table_s2}
+_NUMBERED = re.compile(r"(fig|table)(S?)(\d+)")
+_TITLE = re.compile(r"\.\. title: (.+)\n")
 
 
 def write_report(
@@ -28,7 +58,8 @@ def write_report(
     template_path,
     figures,
     tables,
-    captions_folder,
+    captions,
+    sources,
     scorecard_path,
     benchmarks_folder,
     ledger_path,
@@ -42,11 +73,13 @@ def write_report(
     ----------
     output_path, template_path : str or Path
     figures : dict of str to path
-        PNG of each figure, by its name.
+        PNG of each figure, by its name: "fig2", or "own/{network}/{dataset}".
     tables : dict of str to path
         TSV of each table, by its name.
-    captions_folder : str or Path
-        Holds {name}.rst for each.
+    captions : list of path
+        "{name}.rst" for each figure and table, the name cut at its first "/"; see `read_caption`.
+    sources : dict of str to str
+        Where the data of each figure and table are from.
     scorecard_path : str or Path
         The joined scorecard.
     benchmarks_folder : str or Path
@@ -57,41 +90,85 @@ def write_report(
         One row per data set, what is to be said of it by column.
     scale : str
     seed : int
+
+    Raises
+    ------
+    InputError
+        If a figure or table has no caption, or its caption no title.
     """
-    scorecard = read_table(scorecard_path)
-    counts = scorecard["verdict"].value_counts()
-    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
-        Path(template_path).read_text(encoding="utf-8")
-    )
+    captions = {Path(path).stem: path for path in captions}
+    scorecard = read_table(scorecard_path).fillna("")
+    scorecard = scorecard.sort_values("target", key=lambda names: names.map(_order), kind="stable")
+
+    def described(name):
+        kind, *place = name.split("/")
+        if kind not in captions:
+            raise InputError(f"{name}: no caption {kind}.rst among {sorted(captions)}")
+        facts = {
+            "params": {"data_source": sources[name], "scale": scale},
+            "wildcards": dict(zip(("network", "dataset"), place, strict=False)),
+        }
+        title, caption = read_caption(captions[kind], facts)
+        label = _label(kind)
+        return {
+            "id": name.replace("/", "-"),
+            "name": f"{label}: {title}" if label else title,
+            "caption": caption,
+            "verdicts": _count_verdicts(scorecard[scorecard["target"] == name]),
+        }
+
+    times = summarise_benchmarks(benchmarks_folder)
+    template = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    ).from_string(Path(template_path).read_text(encoding="utf-8"))
     page = template.render(
         scale=scale,
         seed=seed,
-        sources=", ".join(sorted({row["source"] for row in data_sets})),
-        verdicts=f"Of {len(scorecard)} claims "
-        + ", ".join(f"{counts.get(verdict, 0)} {words}" for verdict, words in _words().items())
-        + ".",
-        figures=[
-            {"name": name, "image": _as_base64(path), "caption": _caption(captions_folder, name)}
-            for name, path in figures.items()
-        ],
-        tables=[
-            {"name": name, "table": _as_html(read_table(path)), "caption": _caption(captions_folder, name)}
-            for name, path in tables.items()
-        ],
-        scorecard=[{**row, "colour": _COLOURS[row["verdict"]]} for row in scorecard.fillna("").to_dict("records")],
-        data_sets=_as_html(pd.DataFrame(data_sets)),
-        times=_as_html(summarise_benchmarks(benchmarks_folder)),
-        versions=_as_html(pd.DataFrame(_versions(), columns=["package", "version"])),
-        ledger=MarkdownIt("commonmark", {"html": False})
-        .enable("table")
-        .render(Path(ledger_path).read_text(encoding="utf-8")),
+        sources=", ".join(DATA_SOURCES[source] for source in sorted({row["source"] for row in data_sets})),
+        untestable=image_quality_untestable(scale),
+        claims=len(scorecard),
+        verdicts=_count_verdicts(scorecard),
+        figures=[{**described(name), **_embed(figures[name])} for name in sorted(figures, key=_order)],
+        tables=[{**described(name), **_tabulate_target(name, tables[name])} for name in sorted(tables, key=_order)],
+        scorecard=[{**row, "look": VERDICTS[row["verdict"]][0]} for row in scorecard.to_dict("records")],
+        sections=[*figures, *tables],
+        data_sets=_tabulate(pd.DataFrame(data_sets), DATA_SETS),
+        times=_tabulate(times, TIMES),
+        jobs=int(times["jobs"].sum()),
+        hours=times["wall_s"].sum() / 3600,
+        versions=_tabulate(pd.DataFrame(_versions(), columns=["Part", "Version"])),
+        ledger=_as_html(Path(ledger_path).read_text(encoding="utf-8")),
     )
     with write_atomically(output_path) as temporary:
         temporary.write_text(page, encoding="utf-8")
 
 
-def _words():
-    return {HOLDS: "hold", FAILS: "do not hold", UNTESTABLE: "cannot be tested at this scale"}
+def read_caption(path, facts):
+    """Read title and caption of a figure or table.
+
+    Parameters
+    ----------
+    path : str or Path
+        A caption of Snakemake's report, whose first line is the comment ".. title: ...".
+    facts : dict
+        What the caption may name of ``snakemake``, as ``{{ snakemake.params.scale }}``.
+
+    Returns
+    -------
+    title, caption : str
+
+    Raises
+    ------
+    InputError
+        If the file does not begin with a title.
+    """
+    text = Path(path).read_text(encoding="utf-8")
+    title = _TITLE.match(text)
+    if title is None:
+        raise InputError(f"{path}: found {text[:40]!r} at the beginning, wanted a line '.. title: ...'")
+    text = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(text).render(snakemake=facts)
+    title = _TITLE.match(text)
+    return title[1].strip(), " ".join(text[title.end() :].split())
 
 
 def summarise_benchmarks(folder):
@@ -131,7 +208,11 @@ def _stage_of(parts):
 
 
 def _versions():
-    found = [("Python", platform.python_version())]
+    found = [
+        ("deepr", __version__),
+        ("Python", platform.python_version()),
+        ("operating system", f"{platform.system()}, {platform.machine()}, {os.cpu_count()} processor cores"),
+    ]
     for name in PACKAGES:
         try:
             found.append((name, metadata.version(name)))
@@ -141,20 +222,71 @@ def _versions():
     return found
 
 
-def _as_base64(path):
+def _label(name):
+    """Write "fig2" as "Figure 2" and "tableS1" as "Table S1"; another name has no number, and its title says all."""
+    numbered = _NUMBERED.fullmatch(name)
+    kinds = {"fig": "Figure", "table": "Table"}
+    return f"{kinds[numbered[1]]} {numbered[2]}{numbered[3]}" if numbered else ""
+
+
+def _order(name):
+    """Sort figures before tables, the article's before the supplement's, each by number; then all others by name."""
+    numbered = _NUMBERED.fullmatch(name)
+    return (0, numbered[1], numbered[2], int(numbered[3]), "") if numbered else (1, "", "", 0, name)
+
+
+def _count_verdicts(rows):
+    """Count each verdict that occurs, with its class in the page's style and its words."""
+    counts = rows["verdict"].value_counts()
+    return [
+        {"look": look, "text": f"{counts[verdict]} {words}"}
+        for verdict, (look, words) in VERDICTS.items()
+        if verdict in counts
+    ]
+
+
+def _embed(path):
+    """Make an image part of the page, without loss; lossless WebP takes half of what PNG takes."""
     with Image.open(path) as image:
         image = image.convert("RGB")
         if image.width > IMAGE_WIDTH_PX:
             height = round(image.height * IMAGE_WIDTH_PX / image.width)
             image = image.resize((IMAGE_WIDTH_PX, height), Image.Resampling.LANCZOS)
         buffer = io.BytesIO()
-        image.save(buffer, "PNG", optimize=True)
-    return base64.b64encode(buffer.getvalue()).decode()
+        image.save(buffer, "WEBP", lossless=True)
+        return {"image": base64.b64encode(buffer.getvalue()).decode(), "width": image.width, "height": image.height}
 
 
-def _caption(folder, name):
-    return " ".join((Path(folder) / f"{name}.rst").read_text(encoding="utf-8").split())
+def _tabulate_target(name, path):
+    module = _TABLES.get(name)
+    return {
+        "table": _tabulate(read_table(path), module.HEADERS if module else {}),
+        "note": module.NOTE if module else "",
+    }
 
 
-def _as_html(frame):
-    return frame.to_html(index=False, border=0, na_rep="", float_format=lambda value: f"{value:.4g}")
+def _tabulate(frame, headers=None):
+    """Turn a table into text: columns with their header and whether they hold numbers, and rows of cells."""
+    columns = [
+        {"header": (headers or {}).get(name, name), "number": pd.api.types.is_numeric_dtype(frame[name])}
+        for name in frame.columns
+    ]
+    return {"columns": columns, "rows": [[_cell(value) for value in row] for row in frame.itertuples(index=False)]}
+
+
+def _cell(value):
+    if isinstance(value, float):
+        return "–" if pd.isna(value) else f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
+    return str(value)
+
+
+def _as_html(markdown):
+    """Turn Markdown into HTML whose headings are one level lower, and whose wide tables scroll by themselves."""
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    tokens = parser.parse(markdown)
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{int(token.tag[1]) + 1}"
+    html = parser.renderer.render(tokens, parser.options, {})
+    box = '<div class="scroll" role="region" aria-label="Table of the ledger" tabindex="0"><table>'
+    return html.replace("<table>", box).replace("</table>", "</table></div>")

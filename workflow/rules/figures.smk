@@ -382,7 +382,7 @@ rule draw_figure_s7:
         pairs=list(CELL_NETWORKS),
         types=CELL_TYPES,
         range_um=lambda wildcards: range_of("nuclei_10"),
-        data_source=lambda wildcards: source_of("nuclei"),
+        data_source=lambda wildcards: sources_of(CELL_TYPES),
         scale=config["scale"],
     message:
         "Draw Figure S7: networks trained on one type of cells, the other, and both."

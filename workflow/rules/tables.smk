@@ -81,10 +81,29 @@ rule join_scorecard:
         "../scripts/join_scorecard.py"
 
 
+# What the page shows: the targets on offer, and what was made of a person's own stacks.
+REPORTED = {
+    "figures": {
+        **{name: f"results/figures/{name}.png" for name in TARGETS if name.startswith("fig")},
+        **{
+            f"own/{network}/{dataset}": f"results/own/{network}/{dataset}/quality.png" for network, dataset in OWN_PAIRS
+        },
+    },
+    "tables": {
+        **{name: f"results/tables/{name}.tsv" for name in TARGETS if name.startswith("table")},
+        **({"ownSummary": "results/own/summary.tsv"} if OWN_PAIRS else {}),
+    },
+}
+
+
 rule write_report:
     input:
-        figures=lambda wildcards: [f"results/figures/{name}.png" for name in TARGETS if name.startswith("fig")],
-        tables=lambda wildcards: [f"results/tables/{name}.tsv" for name in TARGETS if name.startswith("table")],
+        figures=list(REPORTED["figures"].values()),
+        tables=list(REPORTED["tables"].values()),
+        captions=[
+            HERE / "workflow" / "report" / f"{name}.rst"
+            for name in sorted({name.split("/")[0] for kind in REPORTED.values() for name in kind})
+        ],
         scorecard="results/scorecard.tsv",
         template=HERE / "workflow/report/page.html.jinja",
         ledger=HERE / "docs/assumptions.md",
@@ -102,9 +121,13 @@ rule write_report:
         runtime=20,
     params:
         code=source_hash("write_report.py"),
-        figures=lambda wildcards: [name for name in TARGETS if name.startswith("fig")],
-        tables=lambda wildcards: [name for name in TARGETS if name.startswith("table")],
-        captions_folder=lambda wildcards, input: str(Path(input.template).parent),
+        figures=list(REPORTED["figures"]),
+        tables=list(REPORTED["tables"]),
+        sources={
+            name: TARGETS[name][1]["data_source"] if name in TARGETS else "own"
+            for kind in REPORTED.values()
+            for name in kind
+        },
         data_sets=[facts_of_dataset(dataset) for dataset in DATASETS],
         scale=config["scale"],
         seed=config["seed"],

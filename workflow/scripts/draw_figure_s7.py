@@ -35,6 +35,6 @@ if __name__ == "__main__":
             types=snakemake.params.types,
             output_path=snakemake.output[0],
             range_um=snakemake.params.range_um,
-            data_source=snakemake.params.data_source,
+            data_source=snakemake.params.data_source.split(", "),
             scale=snakemake.params.scale,
         )

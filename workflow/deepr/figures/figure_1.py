@@ -70,9 +70,8 @@ def _draw_search(figure, images, planes_um, scores, search):
         panel.set_title(f"{number + 1}: z = {signed(round(float(z_um[number]), 2))} µm", pad=2)
         if number == len(z_um) - 1:
             style.scale_bar(panel, images["pixel_um"])
-    figure.text(
-        0.395, 0.64, "...each after a move of the stage, until the score no longer grows", color=style.NOTE_COLOUR
-    )
+    below = "...each after a move of the stage, until the score no longer grows"
+    figure.text(0.395, 0.64, below, va="top", color=style.NOTE_COLOUR)
 
 
 def _draw_single_exposure(figure, images, start_um):
