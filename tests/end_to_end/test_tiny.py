@@ -51,7 +51,7 @@ def clone(repository, tmp_path_factory):
     """A copy of what the repository holds, in which the tiny workflow has run once."""
     clone = tmp_path_factory.mktemp("clone")
     ignored = shutil.ignore_patterns("__pycache__", "results", ".snakemake")
-    for name in ("Snakefile", "workflow", "config", "envs", "profiles", "tests"):
+    for name in ("Snakefile", "workflow", "config", "envs", "profiles", "tests", "docs"):
         source = repository / name
         if source.is_dir():
             shutil.copytree(source, clone / name, ignore=ignored)
@@ -94,6 +94,36 @@ def test_the_measurements_cover_every_plane_of_the_test_patches(clone):
     rows = rows_of(clone / "results/predictions/ovary_5/ovary/measurements.tsv")
     assert patches
     assert len(rows) == 2 * 11 * len(patches)
+
+
+@pytest.fixture(scope="module")
+def report(clone):
+    """The page that `make report` writes."""
+    code, output = call(clone, "--", "results/report.html")
+    assert code == 0, output
+    return clone / "results/report.html"
+
+
+def test_the_report_shows_every_figure_and_table(report):
+    """Each has a section, in which a figure has its image."""
+    text = report.read_text()
+    for target, folder in FIGURES.items():
+        section = re.search(rf'<section id="{target}">(.*?)</section>', text, re.S)
+        assert section, target
+        assert ("data:image/webp;base64," in section[1]) == (folder == "figures")
+
+
+def test_a_browser_draws_every_figure_of_the_report(report, browse):
+    """Headless Chromium shows one drawn image per figure, its console is silent, and nothing is fetched."""
+    seen = browse(report)
+    figures = [name for name, folder in FIGURES.items() if folder == "figures"]
+    assert len(seen["images"]) == len(figures)
+    for image in seen["images"]:
+        assert min(image["width"], image["height"]) > 300, image["alt"]
+        assert image["ink"] > 0.03, image["alt"]
+    assert seen["console"] == []
+    assert seen["fetched"] == []
+    assert seen["page_width"] <= seen["window_width"]
 
 
 def test_every_rule_left_its_log_and_benchmark(clone):

@@ -7,7 +7,8 @@ import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
-from deepr.report import read_caption, summarise_benchmarks, write_report
+from deepr.report import read_caption, write_report
+from deepr.run_times import summarise_benchmarks
 from deepr.scorecard.rows import COLUMNS, FAILS, HOLDS
 from deepr.tables import InputError, write_table
 

@@ -16,6 +16,7 @@ from PIL import Image
 from deepr import __version__
 from deepr.figures import table_s1, table_s2
 from deepr.figures.style import DATA_SOURCES
+from deepr.run_times import summarise_benchmarks
 from deepr.runtime import write_atomically
 from deepr.scorecard.rows import FAILS, HOLDS, UNTESTABLE, image_quality_untestable
 from deepr.tables import InputError, read_table
@@ -169,42 +170,6 @@ def read_caption(path, facts):
     text = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(text).render(snakemake=facts)
     title = _TITLE.match(text)
     return title[1].strip(), " ".join(text[title.end() :].split())
-
-
-def summarise_benchmarks(folder):
-    """Add up Snakemake's benchmark files by stage.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Benchmark files lie in any depth below; a stage is the deepest folder that is no data set or
-        network, which is the folder's name or the file's.
-
-    Returns
-    -------
-    DataFrame
-        stage, jobs, wall_s (sum), cpu_s (sum), max_rss_mb (of the largest job); the longest first.
-    """
-    rows = []
-    for path in sorted(Path(folder).rglob("*.tsv")):
-        frame = pd.read_csv(path, sep="\t", na_values="-")
-        if {"s", "max_rss", "cpu_time"} <= set(frame.columns):
-            stage = _stage_of(path.relative_to(folder).with_suffix("").parts)
-            rows.append((stage, frame["s"].iloc[-1], frame["cpu_time"].iloc[-1], frame["max_rss"].iloc[-1]))
-    frame = pd.DataFrame(rows, columns=["stage", "s", "cpu", "rss"])
-    sums = frame.groupby("stage").agg(
-        jobs=("s", "size"), wall_s=("s", "sum"), cpu_s=("cpu", "sum"), max_rss_mb=("rss", "max")
-    )
-    return sums.round(1).sort_values("wall_s", ascending=False).reset_index()
-
-
-def _stage_of(parts):
-    """Name a benchmark's stage: figures and tables by themselves, the rest without data set, network or slide."""
-    if parts[0] in ("figures", "tables", "scorecard", "predictions", "own", "tilt"):
-        return parts[0]
-    if parts[0] == "networks":
-        return f"{parts[-1]} network"
-    return parts[1] if len(parts) > 1 else parts[0]
 
 
 def _versions():
