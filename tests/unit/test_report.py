@@ -143,6 +143,27 @@ def test_run_times_are_added_up_by_stage(page):
     assert list(times["wall_s"]) == [60.0, 10.0]
 
 
+@pytest.mark.parametrize(
+    ("place", "stage"),
+    [
+        ("ovary/edof/test1", "edof"),
+        ("ovary/manifest", "manifest"),
+        ("networks/ovary_5/train", "train network"),
+        ("autofocus/breast_5", "autofocus"),
+        ("depth/decoder/breast", "depth"),
+        ("virtual/deepz_10/beads_10/beads/stacks", "virtual"),
+        ("deconvolution/ovary", "deconvolution"),
+        ("report", "report"),
+    ],
+)
+def test_a_stage_is_named_without_data_set_network_or_slide(tmp_path, place, stage):
+    """As the folders of the benchmarks lie."""
+    path = tmp_path / f"{place}.tsv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("s\th:m:s\tmax_rss\tcpu_time\n1\t0:00:01\t100\t2\n")
+    assert list(summarise_benchmarks(tmp_path)["stage"]) == [stage]
+
+
 def test_a_browser_draws_every_figure(page, browse):
     """All three images are drawn, nothing is said or fetched, and a phone need not scroll sideways."""
     seen = browse(page, width=390)

@@ -4,6 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 
+# Folders of the results that are no data set.
+_STAGES = (
+    *("autofocus", "deconvolution", "depth", "figures", "own", "predictions", "scorecard", "tables", "tilt"),
+    "virtual",
+)
+
 
 def summarise_benchmarks(folder):
     """Add up Snakemake's benchmark files by stage.
@@ -33,8 +39,8 @@ def summarise_benchmarks(folder):
 
 
 def _stage_of(parts):
-    """Name a benchmark's stage: figures and tables by themselves, the rest without data set, network or slide."""
-    if parts[0] in ("figures", "tables", "scorecard", "predictions", "own", "tilt"):
+    """Name a benchmark's stage: that of a data set without data set and slide, the others by their first folder."""
+    if parts[0] in _STAGES:
         return parts[0]
     if parts[0] == "networks":
         return f"{parts[-1]} network"
