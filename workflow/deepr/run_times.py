@@ -17,8 +17,8 @@ def summarise_benchmarks(folder):
     Parameters
     ----------
     folder : str or Path
-        Benchmark files lie in any depth below; a stage is the deepest folder that is no data set or
-        network, which is the folder's name or the file's.
+        Benchmark files lie below as the rules put them: {dataset}/{stage}/{slide}.tsv or
+        {dataset}/{stage}.tsv, networks/{network}/{stage}.tsv, and {stage}/... for what is of no one data set.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def summarise_benchmarks(folder):
 
 
 def _stage_of(parts):
-    """Name a benchmark's stage: that of a data set without data set and slide, the others by their first folder."""
+    """Name a benchmark's stage, without data set, network and slide."""
     if parts[0] in _STAGES:
         return parts[0]
     if parts[0] == "networks":
