@@ -9,7 +9,7 @@ CONDA_VENV := .venv-conda
 RUN := $(VENV)/bin/python workflow/run.py --cores $(CORES) $(if $(CONFIG),--configfile "$(CONFIG)")
 
 .DEFAULT_GOAL := all
-.PHONY: all report test test-conda lint benchmark clean environment figures manifests
+.PHONY: all report test test-conda test-slurm lint benchmark clean environment figures manifests
 
 all figures manifests: environment
 	$(RUN) -- $@
@@ -48,6 +48,11 @@ Dockerfile: $(wildcard envs/*.yaml) | environment
 	PATH="$(CURDIR)/tests/conda/bin:$$PATH" CONDA_STANDIN_PYTHON="$(abspath $(VENV))/bin/python" \
 		$(VENV)/bin/python -m snakemake --cores 1 --containerize > $(VENV)/$@
 	mv $(VENV)/$@ $@
+
+# Debian, as root: a Slurm of one node, installed by apt and stopped at the end.
+test-slurm: environment
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-slurm.txt
+	$(VENV)/bin/python -m pytest --log-cli-level=INFO tests/slurm/figures_through_slurm.py
 
 lint: environment
 	$(VENV)/bin/ruff check .
