@@ -267,7 +267,10 @@ def refuse_taken_names(taken):
             )
 
 
-def memory_for_stack(wildcards):
+# A job on a cluster is Snakemake twice, 300 MB, beside the step; a second attempt asks for twice the memory.
+
+
+def memory_for_stack(wildcards, attempt):
     """Estimate a job's memory in MB from the largest stack of a data set, of which it holds one at a time."""
     dataset = config["datasets"][wildcards.dataset]
     if wildcards.dataset in OWN:
@@ -278,20 +281,20 @@ def memory_for_stack(wildcards):
         planes = max(len(planes_um(slides["z_um"])) for slides in dataset["slides"].values())
         bytes_per_pixel = 3 if isinstance(dataset["emission_um"], list) else 2
         stack_mb = dataset["frame_px"] ** 2 * planes * bytes_per_pixel / 1e6
-    return int(500 + 12 * stack_mb)
+    return int(attempt * (1000 + 12 * stack_mb))
 
 
-def memory_of_training(wildcards):
+def memory_of_training(wildcards, attempt):
     """Estimate a training's memory in MB: about 250 bytes were measured per pixel of a batch and base channel."""
     settings = {**training_of_network(wildcards), **config.get(NETWORKS.loc[wildcards.network, "kind"], {})}
     crop_px = max(settings["crop_px"], training_of_network(wildcards)["crop_px"])
-    return int(1500 + 300e-6 * settings["base_channels"] * settings["batch_size"] * crop_px**2)
+    return int(attempt * (1500 + 300e-6 * settings["base_channels"] * settings["batch_size"] * crop_px**2))
 
 
-def memory_of_testing(wildcards):
+def memory_of_testing(wildcards, attempt):
     """Estimate in MB what refocusing up to eight patches at once takes, or one large image."""
     pixels = max(8 * config["datasets"][wildcards.dataset]["patch_px"] ** 2, 2048**2)
-    return int(1500 + 40e-6 * config["training"]["base_channels"] * pixels)
+    return int(attempt * (1500 + 40e-6 * config["training"]["base_channels"] * pixels))
 
 
 def made_table():

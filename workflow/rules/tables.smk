@@ -71,7 +71,7 @@ rule join_scorecard:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=1000,
         runtime=10,
     params:
         code=source_hash("join_scorecard.py"),
