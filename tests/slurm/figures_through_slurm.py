@@ -62,9 +62,10 @@ def slurm():
 
 
 @pytest.fixture(scope="module")
-def start(repository, tmp_path_factory):
-    """A function that starts Snakemake on the tiny config in a folder of this module."""
+def start(slurm, repository, tmp_path_factory):
+    """A function that starts Snakemake on the tiny config in a folder of this module; its calls end before Slurm."""
     folder = tmp_path_factory.mktemp("runs")
+    processes = []
 
     def start(name, *arguments, run="slurm"):
         (folder / run).mkdir(exist_ok=True)
@@ -75,14 +76,19 @@ def start(repository, tmp_path_factory):
         log.info("%s: snakemake %s", name, " ".join(map(str, arguments)))
         with open(folder / f"{name}.txt", "w", encoding="utf-8") as output:
             process = subprocess.Popen(command, cwd=folder / run, stdout=output, stderr=subprocess.STDOUT)
+        processes.append(process)
         return Call(process, folder / f"{name}.txt")
 
     start.folder = folder
-    return start
+    yield start
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
 
 
 @pytest.fixture(scope="module")
-def through_slurm(slurm, repository):
+def through_slurm(repository):
     """What makes a call go through this Slurm: the profile, and what it cannot know of a cluster for tests."""
     return [
         *("--workflow-profile", repository / "profiles/slurm"),
