@@ -19,6 +19,8 @@ PROGRAMS = ("slurmctld", "slurmd", "sbatch", "munged")
 ETC = Path("/etc/slurm")
 FOLDER = Path(tempfile.gettempdir()) / "deepr-slurm"
 READY_S = 30
+# The daemons leave a question without an answer now and then while the machine is overloaded.
+TRIES = 5
 
 SLURM_CONF = """\
 ClusterName=test
@@ -61,7 +63,7 @@ OTHER_CONF = {
 
 
 class ClusterError(Exception):
-    """Slurm cannot be installed or started here; the message says why in one sentence."""
+    """Slurm cannot be installed, started or asked here; the message says why in one sentence."""
 
 
 def install():
@@ -127,8 +129,14 @@ def jobs(*states):
 
 
 def slurm(*command):
-    """Run one of Slurm's commands and give the lines that it prints."""
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    """Run one of Slurm's commands, all of which may be repeated, and give the lines that it prints."""
+    for _ in range(TRIES):
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        if result.returncode == 0:
+            return result.stdout.splitlines()
+        time.sleep(1)
+    reason = result.stderr.strip() or f"exit code {result.returncode}"
+    raise ClusterError(f"`{' '.join(command)}` failed {TRIES} times: {reason}")
 
 
 def stop():
