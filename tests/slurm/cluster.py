@@ -4,6 +4,7 @@ By hand, `python tests/slurm/cluster.py COMMAND...` installs and starts it, runs
 """
 
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
@@ -100,20 +101,25 @@ def running_slurm():
     ClusterError
         If another Slurm is configured on this machine, or this one does not get ready.
     """
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # A run that was killed may have left its daemons behind.
-    stop()
-    try:
-        _configure()
-        _start_munge()
-        # -c: no jobs of an earlier start.
-        for daemon in (["slurmctld", "-c"], ["slurmd"]):
-            subprocess.run(daemon, check=True)
-        _await_node()
-        yield FOLDER
-    finally:
+    with open(FOLDER.with_suffix(".lock"), "w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ClusterError(f"another test holds {lock.name}; wait until its Slurm has stopped") from None
+        previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        # A run that was killed may have left its daemons behind.
         stop()
-        signal.signal(signal.SIGTERM, previous)
+        try:
+            _configure()
+            _start_munge()
+            # -c: no jobs of an earlier start.
+            for daemon in (["slurmctld", "-c"], ["slurmd"]):
+                subprocess.run(daemon, check=True)
+            _await_node()
+            yield FOLDER
+        finally:
+            stop()
+            signal.signal(signal.SIGTERM, previous)
 
 
 def jobs(*states):
