@@ -6,10 +6,6 @@ import logging
 import sys
 from pathlib import Path
 
-import numpy as np
-
-from deepr.tables import InputError, read_table
-
 DONE, SOME_FAILED, WRONG_CALL = 0, 1, 2
 PLANES_AT_ONCE = 8
 # A pixel that differs by more makes structures of another size than the network has seen.
@@ -32,6 +28,9 @@ def main(arguments=None):
         the call itself was wrong (no such network, for example).
     """
     parsed = _parser().parse_args(arguments)
+    # What a command needs is imported by the command: --help and a wrong option answer at once.
+    from deepr.tables import InputError
+
     try:
         return parsed.run(parsed)
     except InputError as error:
@@ -63,6 +62,7 @@ def _refocus(parsed):
 
     from deepr.images import read_image, write_image
     from deepr.networks.inference import load_generator
+    from deepr.tables import InputError
 
     folder = Path(parsed.output)
     if folder.exists() and not folder.is_dir():
@@ -99,6 +99,8 @@ def _say(sentence):
 
 def _target(path, folder, overwrite):
     """Name the result, and refuse to write over what is there."""
+    from deepr.tables import InputError
+
     target = folder / Path(path).name
     if target.exists() and target.samefile(path):
         raise InputError(f"{path}: --output is the image's own folder, wanted another one")
@@ -109,6 +111,8 @@ def _target(path, folder, overwrite):
 
 def _check_fit(image, generator):
     """Refuse an image of another kind than the network's."""
+    from deepr.tables import InputError
+
     channels = generator.input_shape[-1]
     if channels not in (1, 3):
         raise InputError(f"the network takes {channels} channels, wanted one that refocuses grey or colour images")
@@ -136,7 +140,10 @@ def _um(values):
 
 def _refocused_planes(image, generator):
     """Refocus plane after plane; a plane without any structure stays as it is."""
+    import numpy as np
+
     from deepr.networks.inference import refocus_stack
+    from deepr.tables import InputError
 
     planes = image.planes
     for first in range(0, len(planes), PLANES_AT_ONCE):
@@ -157,6 +164,8 @@ def _refocused_planes(image, generator):
 
 def _as_type(pixels, dtype):
     """Round to whole counts and keep within the type's range, where it has one."""
+    import numpy as np
+
     if np.issubdtype(dtype, np.integer):
         limits = np.iinfo(dtype)
         return np.clip(np.rint(pixels), limits.min, limits.max).astype(dtype)
@@ -165,6 +174,8 @@ def _as_type(pixels, dtype):
 
 def _about(folder):
     """Read what a network's folder says of it; nothing if there is only the generator."""
+    from deepr.tables import InputError
+
     path = Path(folder) / "config.json" if Path(folder).is_dir() else Path(folder).with_name("config.json")
     if not path.is_file():
         return {}
@@ -175,6 +186,8 @@ def _about(folder):
 
 
 def _info(parsed):
+    from deepr.tables import InputError
+
     folder = Path(parsed.network)
     if not (folder / "generator.keras").is_file():
         raise InputError(f"{folder}: found no generator.keras, wanted the folder of a trained network")
@@ -202,6 +215,8 @@ def _info(parsed):
 
 def _quality(folder, network):
     """Summarise the blind tests, where the network still lies in the results of its run."""
+    from deepr.tables import read_table
+
     tests = folder.resolve().parents[1] / "predictions" / network["name"]
     for path in sorted(tests.glob("*/measurements.tsv")):
         frame = read_table(path)
@@ -215,6 +230,8 @@ def _quality(folder, network):
 
 
 def _init(parsed):
+    from deepr.tables import InputError
+
     folder = Path(parsed.folder)
     names = sorted(path.name for path in TEMPLATES.iterdir())
     for name in names:
