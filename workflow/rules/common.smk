@@ -1,5 +1,7 @@
 """What the config and the sheets plan, and what the rules share."""
 
+from functools import cache
+
 from deepr.bbbc006 import CHANNELS, OBJECTIVE as BBBC006_OBJECTIVE, PIXEL_UM as BBBC006_PIXEL_UM
 from deepr.bbbc006 import SHAPE as BBBC006_SHAPE, choose_wells
 import numpy as np
@@ -86,22 +88,27 @@ for name in BBBC006:
 DEEPR = list(NETWORKS.index[NETWORKS["kind"] == "deepr"])
 
 
-def slides_of(dataset, split=None):
-    """Name the slides of a data set, all or those of one split ('train' or 'test')."""
+@cache
+def splits_of(dataset):
+    """Give the split ('train' or 'test') of each slide of a data set, by name, for jobs to look up by thousands."""
     if dataset in OWN:
         rows = OWN_STACKS[OWN_STACKS["dataset"] == dataset]
         # Sorted, for the order of the sheet's lines shall change nothing.
-        return sorted(set(rows["slide"] if split is None else rows.loc[rows["split"] == split, "slide"]))
+        return dict(sorted(zip(rows["slide"], rows["split"], strict=True)))
     if dataset in BBBC006:
         settings = config["datasets"][dataset]
         counts = {kind: -(-wells // settings["wells_per_slide"]) for kind, wells in settings["wells"].items()}
     else:
         counts = {kind: slides["count"] for kind, slides in config["datasets"][dataset]["slides"].items()}
-    names = {
-        "train": [f"training{number}" for number in range(1, counts.get("training", 0) + 1)],
-        "test": [f"test{number}" for number in range(1, counts["test"] + 1)],
+    return {
+        **{f"training{number}": "train" for number in range(1, counts.get("training", 0) + 1)},
+        **{f"test{number}": "test" for number in range(1, counts["test"] + 1)},
     }
-    return names["train"] + names["test"] if split is None else names[split]
+
+
+def slides_of(dataset, split=None):
+    """Name the slides of a data set, all or those of one split ('train' or 'test')."""
+    return [slide for slide, its_split in splits_of(dataset).items() if split in (None, its_split)]
 
 
 def test_slides(dataset):
@@ -111,7 +118,7 @@ def test_slides(dataset):
 
 def acquisition_of(wildcards):
     """Give the planes and the number of fields of a simulated slide."""
-    kind = "training" if wildcards.slide in slides_of(wildcards.dataset, "train") else "test"
+    kind = "training" if splits_of(wildcards.dataset).get(wildcards.slide) == "train" else "test"
     return config["datasets"][wildcards.dataset]["slides"][kind]
 
 
@@ -129,7 +136,7 @@ def microscope_of(wildcards):
 def wells_of(wildcards):
     """Name the wells of BBBC006 that make one slide."""
     settings = config["datasets"][wildcards.dataset]
-    split = "train" if wildcards.slide in slides_of(wildcards.dataset, "train") else "test"
+    split = "train" if splits_of(wildcards.dataset).get(wildcards.slide) == "train" else "test"
     kind = "training" if split == "train" else "test"
     wells = choose_wells(split, settings["wells"][kind], config["seed"])
     return wells[slides_of(wildcards.dataset, split).index(wildcards.slide) :: len(slides_of(wildcards.dataset, split))]
@@ -150,7 +157,7 @@ def public_place_of(wildcards, resources):
 def truth_range_of(wildcards):
     """Say how far around focus noise-free planes are kept: on training slides only the nearest."""
     step_um = acquisition_of(wildcards)["z_um"]["step"]
-    if wildcards.slide in slides_of(wildcards.dataset, "test"):
+    if splits_of(wildcards.dataset).get(wildcards.slide) == "test":
         return max(config["microscope"]["truth_range_um"], step_um)
     return step_um
 
@@ -267,21 +274,25 @@ def refuse_taken_names(taken):
             )
 
 
+@cache
+def largest_stack_mb(dataset):
+    """Give the size in MB of the largest stack of a data set."""
+    settings = config["datasets"][dataset]
+    if dataset in OWN:
+        return OWN_STACKS.loc[OWN_STACKS["dataset"] == dataset, "stack_mb"].max()
+    if dataset in BBBC006:
+        return np.prod(BBBC006_SHAPE) * (settings["planes"]["last"] - settings["planes"]["first"] + 1) * 2 / 1e6
+    planes = max(len(planes_um(slides["z_um"])) for slides in settings["slides"].values())
+    bytes_per_pixel = 3 if isinstance(settings["emission_um"], list) else 2
+    return settings["frame_px"] ** 2 * planes * bytes_per_pixel / 1e6
+
+
 # A job on a cluster is Snakemake twice, 300 MB, beside the step; a second attempt asks for twice the memory.
 
 
 def memory_for_stack(wildcards, attempt):
     """Estimate a job's memory in MB from the largest stack of a data set, of which it holds one at a time."""
-    dataset = config["datasets"][wildcards.dataset]
-    if wildcards.dataset in OWN:
-        stack_mb = OWN_STACKS.loc[OWN_STACKS["dataset"] == wildcards.dataset, "stack_mb"].max()
-    elif wildcards.dataset in BBBC006:
-        stack_mb = np.prod(BBBC006_SHAPE) * (dataset["planes"]["last"] - dataset["planes"]["first"] + 1) * 2 / 1e6
-    else:
-        planes = max(len(planes_um(slides["z_um"])) for slides in dataset["slides"].values())
-        bytes_per_pixel = 3 if isinstance(dataset["emission_um"], list) else 2
-        stack_mb = dataset["frame_px"] ** 2 * planes * bytes_per_pixel / 1e6
-    return int(attempt * (1000 + 12 * stack_mb))
+    return int(attempt * (1000 + 12 * largest_stack_mb(wildcards.dataset)))
 
 
 def memory_of_training(wildcards, attempt):
@@ -311,10 +322,18 @@ wildcard_constraints:
     target="|".join([r"(fig|table)[A-Za-z0-9]+", any_of(ROAD)]),
 
 
+@cache
+def own_rows_by_slide():
+    """Give the own stacks' rows by data set and slide, by name of the field in each, whatever their order."""
+    rows = {}
+    for row in OWN_STACKS.sort_values("fov").to_dict("records"):
+        rows.setdefault((row["dataset"], row["slide"]), []).append(row)
+    return rows
+
+
 def rows_of_slide(wildcards):
-    """Give the rows of the own stacks' sheet that make one slide, by name of the field, whatever their order."""
-    of_slide = (OWN_STACKS["dataset"] == wildcards.dataset) & (OWN_STACKS["slide"] == wildcards.slide)
-    return OWN_STACKS[of_slide].sort_values("fov").to_dict("records")
+    """Give the rows of the own stacks' sheet that make one slide."""
+    return own_rows_by_slide().get((wildcards.dataset, wildcards.slide), [])
 
 
 def files_of_slide(wildcards):
