@@ -9,13 +9,17 @@ CONDA_VENV := .venv-conda
 RUN := $(VENV)/bin/python workflow/run.py --cores $(CORES) $(if $(CONFIG),--configfile "$(CONFIG)")
 
 .DEFAULT_GOAL := all
-.PHONY: all report test test-conda test-slurm lint benchmark clean environment figures manifests
+.PHONY: all report plan test test-conda test-slurm lint benchmark clean environment figures manifests
 
 all figures manifests: environment
 	$(RUN) -- $@
 
 report: environment
 	$(RUN) -- results/report.html
+
+# What the paper's scale, or another CONFIG, would cost, from what the demonstration measured here.
+plan: environment
+	$(VENV)/bin/python workflow/plan.py --configfile "$(or $(CONFIG),config/paper.yaml)"
 
 fig% table% results/%: environment
 	$(RUN) -- $@

@@ -18,6 +18,9 @@ PUBLIC = ("download", "files")
 # Pixels that differ by less are of one size, stated differently.
 PIXEL_TOLERANCE = 0.01
 
+# Settings of a training that change no number of it.
+SETTINGS_WITHOUT_RESULT = ("checkpoint_interval",)
+
 SCHEMA = Path(__file__).resolve().parent / "schemas" / "config.schema.yaml"
 
 
@@ -73,6 +76,28 @@ def planes_um(z_um):
 
 def _span_um(start, stop, step):
     return np.round(start + step * np.arange(round((stop - start) / step) + 1), 3)
+
+
+def training_settings(config, row):
+    """Give all settings that the result of a network's training depends on.
+
+    Parameters
+    ----------
+    config : dict
+        Completed config.
+    row : mapping
+        The network's row of the sheet.
+
+    Returns
+    -------
+    dict
+        The config's section ``training``; above it what the section of the network's kind says, if there is one; above
+        both the row's ``iterations`` and ``crop_px``, where they are not 0.
+    """
+    general = {key: value for key, value in config["training"].items() if key not in SETTINGS_WITHOUT_RESULT}
+    general |= {key: int(row[key]) for key in ("iterations", "crop_px") if row[key] > 0}
+    of_kind = config.get(row["kind"], {}).items()
+    return general | {key: value for key, value in of_kind if general.get(key) == config["training"].get(key)}
 
 
 def check_plan(config, networks, own_stacks):

@@ -16,7 +16,7 @@ rule acquire_slide:
         "../../envs/imaging.yaml"
     threads: 1
     resources:
-        mem_mb=memory_for_stack,
+        mem_mb=memory_of_acquisition,
         runtime=120,
     params:
         code=source_hash("acquire_slide.py"),

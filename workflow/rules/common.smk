@@ -5,8 +5,11 @@ from functools import cache
 from deepr.bbbc006 import CHANNELS, OBJECTIVE as BBBC006_OBJECTIVE, PIXEL_UM as BBBC006_PIXEL_UM
 from deepr.bbbc006 import SHAPE as BBBC006_SHAPE, choose_wells
 import numpy as np
-from deepr.configuration import PUBLIC, check_mixtures, check_plan, complete_config, planes_um
+from deepr.configuration import PUBLIC, SETTINGS_WITHOUT_RESULT, training_settings
+from deepr.configuration import check_mixtures, check_plan, complete_config, planes_um
 from deepr.optics.objective import OBJECTIVES
+from deepr.optics.specimens.beads import VOLUME_LAYER_UM, VOLUME_UM
+from deepr.optics.specimens.specimen import SECTION_DEPTHS_UM
 from deepr.provenance import source_hash
 from deepr.stacks import check_stacks, narrow_fields
 from deepr.sheets import read_networks, read_stacks
@@ -295,6 +298,19 @@ def memory_for_stack(wildcards, attempt):
     return int(attempt * (1000 + 12 * largest_stack_mb(wildcards.dataset)))
 
 
+def memory_of_acquisition(wildcards, attempt):
+    """Estimate in MB what a simulated field takes: its stack, and each layer of the specimen with its spectrum.
+
+    The layers are as much wider than the frame as the outermost plane is blurred.
+    """
+    settings, objective = microscope_of(wildcards), OBJECTIVES[microscope_of(wildcards)["objective"]]
+    farthest_um = np.abs(planes_um(acquisition_of(wildcards)["z_um"])).max() + 2
+    grid_px = settings["frame_px"] + 2 * objective.blur_radius_um(farthest_um) / objective.pixel_um
+    volume = settings["specimen"] == "beads_volume"
+    layers = round(VOLUME_UM / VOLUME_LAYER_UM) + 1 if volume else len(SECTION_DEPTHS_UM)
+    return memory_for_stack(wildcards, attempt) + attempt * int(8e-6 * layers * grid_px**2)
+
+
 def memory_of_training(wildcards, attempt):
     """Estimate a training's memory in MB: about 250 bytes were measured per pixel of a batch and base channel."""
     settings = {**training_of_network(wildcards), **config.get(NETWORKS.loc[wildcards.network, "kind"], {})}
@@ -359,22 +375,8 @@ def row_of_network(wildcards):
 
 
 def training_of_network(wildcards):
-    """Give what the config's training section and a network's row say of the result of a training."""
-    row = NETWORKS.loc[wildcards.network]
-    own = {key: int(row[key]) for key in ("iterations", "crop_px") if row[key] > 0}
-    general = {key: value for key, value in config["training"].items() if key not in WITHOUT_RESULT}
-    return {**general, **own}
-
-
-def own_training_of_network(wildcards, kind):
-    """Give the training section of the config, with what its section of a kind of networks says instead."""
-    general, own = training_of_network(wildcards), config[kind]
-    # What the network's row of the sheet says stands above both.
-    return {**general, **{key: value for key, value in own.items() if general.get(key) == config["training"].get(key)}}
-
-
-# Settings of a training that change no number of it.
-WITHOUT_RESULT = ("checkpoint_interval",)
+    """Give what the config and a network's row say of the result of its training."""
+    return training_settings(config, NETWORKS.loc[wildcards.network])
 
 
 def habits_of_training(wildcards, resources):
@@ -382,7 +384,7 @@ def habits_of_training(wildcards, resources):
 
     Params whose function asks for the resources are no reason to run a job again.
     """
-    return {key: config["training"][key] for key in WITHOUT_RESULT}
+    return {key: config["training"][key] for key in SETTINGS_WITHOUT_RESULT}
 
 
 def cells_of_slide(wildcards, resources):

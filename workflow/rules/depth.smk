@@ -35,7 +35,7 @@ rule train_decoder:
         code=source_hash("train_decoder.py"),
         row=lambda wildcards: row_of_network(wildcards),
         seed=config["seed"],
-        settings=lambda wildcards: own_training_of_network(wildcards, "decoder"),
+        settings=lambda wildcards: training_of_network(wildcards),
         habits=habits_of_training,
         scale=config["scale"],
     message:

@@ -35,7 +35,7 @@ rule train_deepz:
         code=source_hash("train_deepz.py"),
         row=lambda wildcards: row_of_network(wildcards),
         seed=config["seed"],
-        settings=lambda wildcards: own_training_of_network(wildcards, "deepz"),
+        settings=lambda wildcards: training_of_network(wildcards),
         habits=habits_of_training,
         scale=config["scale"],
     message:
