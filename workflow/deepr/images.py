@@ -3,8 +3,8 @@
 Slides of the workflow are `deepr.slides`; this is for one file in, one file out.
 """
 
+import math
 import re
-import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,21 +12,12 @@ import imagecodecs
 import numpy as np
 import tifffile
 
+from deepr.file_metadata import read_imagej, read_ome, read_tags
 from deepr.runtime import write_atomically
 from deepr.tables import InputError
 
 SUFFIXES = (".tif", ".tiff", ".png")
 PIXEL_TYPES = ("uint8", "uint16", "float32", "float64")
-_UM_PER_UNIT = {
-    **dict.fromkeys(("um", "µm", "μm", "micron", "microns", "micrometer", "micrometre", "\\u00b5m"), 1.0),
-    **dict.fromkeys(("nm", "nanometer", "nanometre"), 1e-3),
-    **dict.fromkeys(("mm", "millimeter", "millimetre"), 1e3),
-    **dict.fromkeys(("cm", "centimeter", "centimetre"), 1e4),
-    **dict.fromkeys(("m", "meter", "metre"), 1e6),
-    **dict.fromkeys(("inch", "in"), 25400.0),
-}
-# Resolution tags without a microscope behind them say 72 or 96 dots per inch.
-_LARGEST_PIXEL_UM = 100.0
 _IMAGEJ_TYPES = ("uint8", "uint16", "float32")
 _LARGEST_IMAGEJ_BYTES = 2**32 - 2**25
 
@@ -47,7 +38,9 @@ class Image:
     format : {"ome", "imagej", "tiff", "png"}
         What the file is, and what a result is written as.
     metadata : dict
-        What else goes from the file to the result: channel names, display ranges, time step.
+        What else goes from the file to the result: channels, display ranges, time step, and so on.
+    left_out : int
+        Further images in the file, which are not read.
     """
 
     path: Path
@@ -57,6 +50,7 @@ class Image:
     step_um: float | None = None
     format: str = "tiff"
     metadata: dict = field(default_factory=dict)
+    left_out: int = 0
 
     @property
     def colour(self):
@@ -88,6 +82,8 @@ def read_image(path):
         If there is no such file, it cannot be read, or its pixels are of another kind.
     """
     path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path}: found a folder, wanted an image")
     if not path.is_file():
         raise InputError(f"{path}: no such file, wanted an image")
     if path.suffix.lower() not in SUFFIXES:
@@ -121,20 +117,24 @@ def _read_tiff(path):
         pixels = series.asarray(out="memmap")
         if pixels.shape != series.shape:
             raise InputError(f"{path}: found {pixels.shape} pixels, wanted {series.shape} as its header says")
-        image = Image(path, pixels, axes)
+        image = Image(path, pixels, axes, left_out=len(tiff.series) - 1)
+        count = math.prod(size for axis, size in zip(axes, series.shape, strict=True) if axis not in "YXS")
         if tiff.is_ome:
             image.format = "ome"
-            _read_ome(image, tiff.ome_metadata)
+            image.pixel_um, image.step_um, image.metadata = read_ome(tiff.ome_metadata, axes, count)
         elif tiff.is_imagej:
             image.format = "imagej"
-            _read_imagej(image, tiff.imagej_metadata or {}, page)
+            image.pixel_um, image.step_um, image.metadata = read_imagej(tiff.imagej_metadata or {}, page)
         else:
-            image.pixel_um = _pixel_of_tags(page, {2: "inch", 3: "cm"}.get(_tag(page, "ResolutionUnit", 1), ""))
+            image.pixel_um, image.metadata = read_tags(page)
     return _with_planes_last(image)
 
 
 def _with_planes_last(image):
     """Refuse axes that are no planes; leave the opacity of a colour image away."""
+    if image.axes == "SYX" and image.pixels.shape[0] in (3, 4):
+        # One plane per colour, as some programs write them
+        image.pixels, image.axes = np.moveaxis(image.pixels, 0, -1), "YXS"
     axes = image.axes
     if axes.endswith("S") and image.pixels.shape[-1] in (3, 4):
         image.pixels = image.pixels[..., :3]
@@ -145,43 +145,6 @@ def _with_planes_last(image):
     if not axes.removesuffix("S").endswith("YX"):
         raise InputError(f"{image.path}: found axes {axes}, wanted planes (Y, X) last")
     return image
-
-
-def _read_ome(image, text):
-    root = ElementTree.fromstring(text)
-    space = {"ome": root.tag.split("}")[0].strip("{")}
-    pixels = root.find(".//ome:Pixels", space)
-    if pixels is None:
-        return
-    for name, key in (("PhysicalSizeX", "pixel_um"), ("PhysicalSizeZ", "step_um")):
-        if pixels.get(name):
-            scale = _UM_PER_UNIT.get(pixels.get(f"{name}Unit", "µm").lower())
-            setattr(image, key, float(pixels.get(name)) * scale if scale else None)
-    names = [channel.get("Name") for channel in pixels.findall("ome:Channel", space)]
-    if any(names):
-        image.metadata["Channel"] = {"Name": [name or f"channel {number}" for number, name in enumerate(names)]}
-
-
-def _read_imagej(image, metadata, page):
-    image.pixel_um = _pixel_of_tags(page, str(metadata.get("unit", "")))
-    scale = _UM_PER_UNIT.get(str(metadata.get("unit", "")).lower())
-    if scale and metadata.get("spacing"):
-        image.step_um = abs(float(metadata["spacing"])) * scale
-    kept = ("finterval", "fps", "Labels", "LUTs", "mode", "loop")
-    image.metadata = {key: metadata[key] for key in kept if key in metadata}
-
-
-def _pixel_of_tags(page, unit):
-    scale = _UM_PER_UNIT.get(unit.lower())
-    resolution = _tag(page, "XResolution", None)
-    if not (scale and resolution and resolution[0] and resolution[1]):
-        return None
-    pixel_um = scale * resolution[1] / resolution[0]
-    return pixel_um if pixel_um < _LARGEST_PIXEL_UM else None
-
-
-def _tag(page, name, default):
-    return page.tags[name].value if name in page.tags else default
 
 
 def write_image(path, image, planes):
@@ -211,6 +174,8 @@ def write_image(path, image, planes):
         ome = image.format == "ome" or not _imagej_can_hold(image)
         if ome:
             metadata = {"axes": image.axes, **image.metadata}
+            if "Info" in metadata:
+                metadata["Description"] = metadata.pop("Info")
             if image.pixel_um:
                 sizes = {"PhysicalSizeX": image.pixel_um, "PhysicalSizeY": image.pixel_um}
                 units = {"PhysicalSizeXUnit": "µm", "PhysicalSizeYUnit": "µm"}
