@@ -128,7 +128,7 @@ def _description(work, config, channels, authors, licence):
 
     def input_axis(**options):
         return zoo.SpaceInputAxis(
-            size=zoo.ParameterizedSize(min=SMALLEST_PX, step=SIZE_MULTIPLE), concatenable=False, **options
+            size=zoo.ParameterizedSize(min=SMALLEST_PX, step=SIZE_MULTIPLE), concatenable=True, **options
         )
 
     def output_axis(**options):
