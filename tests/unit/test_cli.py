@@ -1,13 +1,16 @@
 """The command deepr: files in, files out, and what it says of them."""
 
 import json
+import subprocess
+import sys
 
 import imagecodecs
 import numpy as np
 import pytest
 import tifffile
-from deepr.cli import DONE, SOME_FAILED, WRONG_CALL, main
+from deepr.cli import DONE, SOME_FAILED, STOPPED, WRONG_CALL, main
 from deepr.images import read_image
+from deepr.networks.decoder import build_decoder, build_features, defocus_map
 from deepr.networks.generator import build_generator
 from deepr.networks.inference import refocus
 from deepr.sheets import read_networks, read_stacks
@@ -38,14 +41,36 @@ def network(tmp_path_factory):
     return made_network(tmp_path_factory.mktemp("networks") / "grey")
 
 
+@pytest.fixture(scope="module")
+def decoder(network, tmp_path_factory):
+    """A decoder of the grey network."""
+    folder = tmp_path_factory.mktemp("decoders") / "decoder"
+    folder.mkdir()
+    made = build_decoder(build_features(network[1]), seed=1)
+    made.save(folder / "decoder.keras")
+    about = {"name": "decoder", "kind": "decoder", "datasets": ["mine"], "range_um": 5.0, "scale": "tiny"}
+    config = {
+        "network": about,
+        "settings": {"iterations": 8, "crop_px": 64},
+        "seed": 1,
+        "generator": "results/networks/mine_5/generator.keras",
+        "best_iteration": 6,
+        "best_validation_squared_error": 0.02,
+        "zero_validation_squared_error": 0.09,
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder, made
+
+
 def texture(shape, dtype=np.uint16, seed=0):
     pixels = gaussian_filter(np.random.default_rng(seed).normal(size=shape), (*[0] * (len(shape) - 2), 2, 2))
     pixels = (pixels - pixels.min()) / np.ptp(pixels)
     return (pixels * 200).astype(dtype) if dtype == np.uint8 else (pixels * 4000).astype(dtype)
 
 
-def call(network, output, *paths):
-    return main(["refocus", *map(str, paths), "--network", str(network[0]), "--output", str(output), "--quiet"])
+def call(network, output, *paths, options=()):
+    options = ["--quiet", *map(str, options)]
+    return main(["refocus", *map(str, paths), "--network", str(network[0]), "--output", str(output), *options])
 
 
 def test_an_image_comes_back_refocused(network, tmp_path):
@@ -172,6 +197,87 @@ def test_a_constant_plane_of_a_stack_stays(network, tmp_path, capfd):
     assert "plane 1 is constant" in capfd.readouterr().err
 
 
+def test_a_map_of_defocus_lies_beside_each_result(network, decoder, tmp_path):
+    """Float32 in um, of the image's size, planes and pixel size, as the decoder gives it; the result stays the same."""
+    stack = texture((2, 75, 101))
+    stack = np.concatenate([stack, np.full((1, 75, 101), 7, np.uint16)])
+    path = tmp_path / "s.ome.tif"
+    metadata = {"axes": "TYX", "PhysicalSizeX": 0.325, "PhysicalSizeY": 0.325}
+    tifffile.imwrite(path, stack, metadata=metadata)
+    assert call(network, tmp_path / "plain", path) == DONE
+    assert call(network, tmp_path / "out", path, options=["--defocus-map", decoder[0]]) == DONE
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["s.ome.tif", "s_defocus.tif"]
+    refocused = read_image(tmp_path / "out/s.ome.tif").pixels
+    np.testing.assert_array_equal(refocused, read_image(tmp_path / "plain/s.ome.tif").pixels)
+    result = read_image(tmp_path / "out/s_defocus.tif")
+    assert (result.axes, result.pixels.shape, result.pixels.dtype) == ("TYX", stack.shape, np.float32)
+    assert result.pixel_um == pytest.approx(0.325)
+    assert result.metadata["Info"].startswith("Defocus in um")
+    expected = defocus_map(stack[1], network[1], decoder[1])
+    np.testing.assert_allclose(result.pixels[1], expected, atol=1e-3 * np.ptp(expected))
+    assert np.isnan(result.pixels[2]).all()  # nothing is known of a plane without structure
+
+
+def test_a_map_is_neither_of_another_network_nor_over_another_file(network, decoder, tmp_path, capfd):
+    """A decoder of another network is a wrong call; a map that exists stays, and so does the result beside it."""
+    other = made_network(tmp_path / "other")
+    config = json.loads((other[0] / "config.json").read_text())
+    config["network"]["name"] = "other_5"
+    (other[0] / "config.json").write_text(json.dumps(config))
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, texture((64, 64)))
+    assert call(other, tmp_path / "out", path, options=["--defocus-map", decoder[0]]) == WRONG_CALL
+    assert "found a decoder of the network 'mine_5', wanted one of 'other" in capfd.readouterr().err
+    assert call(network, tmp_path / "out", path, options=["--defocus-map", other[0]]) == WRONG_CALL
+    assert "wanted a trained decoder" in capfd.readouterr().err
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/a_defocus.tif").write_text("mine")
+    assert call(network, tmp_path / "out", path, options=["--defocus-map", decoder[0]]) == SOME_FAILED
+    assert [path.read_text() for path in (tmp_path / "out").iterdir()] == ["mine"]
+
+
+def test_two_images_never_share_a_result(network, tmp_path, capfd):
+    """Of two files of one name the second is named and left, even where results may be replaced."""
+    (tmp_path / "b").mkdir()
+    for number, path in enumerate((tmp_path / "a.tif", tmp_path / "b/a.tif")):
+        tifffile.imwrite(path, texture((64, 64), seed=number))
+    paths = tmp_path / "a.tif", tmp_path / "b/a.tif"
+    assert call(network, tmp_path / "out", *paths, options=["--overwrite"]) == SOME_FAILED
+    assert f"is that of {paths[0]}" in capfd.readouterr().err
+    assert call(network, tmp_path / "alone", paths[0]) == DONE
+    both = [read_image(tmp_path / name / "a.tif").pixels for name in ("out", "alone")]
+    np.testing.assert_array_equal(*both)
+
+
+def test_a_network_that_does_not_refocus_is_a_wrong_call(tmp_path, capfd):
+    """Deep-Z takes a second channel, which no image has: said once, before any image."""
+    folder = tmp_path / "deepz"
+    folder.mkdir()
+    build_generator(2, 2, output_channels=1).save(folder / "generator.keras")
+    assert call((folder,), tmp_path / "out", "a.tif", "b.tif") == WRONG_CALL
+    assert "found a network from 2 to 1 channels" in capfd.readouterr().err
+
+
+def test_images_that_are_left_out_are_told(network, tmp_path, capfd):
+    """Of a file with two images the first is refocused, with a warning."""
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif", ome=True) as writer:
+        for seed in range(2):
+            writer.write(texture((64, 64), seed=seed), metadata={"axes": "YX"})
+    assert call(network, tmp_path / "out", tmp_path / "a.ome.tif") == DONE
+    assert "it holds 2 images; the first is refocused" in capfd.readouterr().err
+
+
+def test_a_stop_from_the_keyboard_ends_with_one_sentence(network, tmp_path, capfd, monkeypatch):
+    """Exit code 130, as of any program, no half result, and no traceback."""
+
+    def interrupt(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("deepr.refocusing.read_image", interrupt)
+    assert call(network, tmp_path / "out", tmp_path / "a.tif") == STOPPED
+    assert "deepr: stopped" in capfd.readouterr().err
+
+
 def test_a_wrong_call_says_what_is_wrong(tmp_path, capfd):
     """No network, or no folder for the results: exit code 2 and one sentence."""
     assert main(["refocus", "a.tif", "--network", str(tmp_path), "--output", str(tmp_path / "o")]) == WRONG_CALL
@@ -186,6 +292,25 @@ def test_info_says_what_a_network_was_trained_on(network, capsys):
     said = capsys.readouterr().out
     for text in ("mine_5 (deepr)", "5 um to each side", "20x/0.75, 0.325 um pixels, DAPI, uint16", "simulated"):
         assert text in said
+
+
+def test_info_says_what_a_decoder_reads(decoder, capsys):
+    """Its network, its error, and what a map of zeros would have."""
+    assert main(["info", str(decoder[0])]) == DONE
+    said = capsys.readouterr().out
+    for text in ("decoder (decoder)", "mine_5", "squared error 0.02 at iteration 6 (0.09 of a map of zeros)"):
+        assert text in said
+
+
+def test_the_command_starts_without_tensorflow():
+    """Help, info and init need none, and come at once."""
+    code = (
+        "import sys, deepr.cli, deepr.network_folders; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": ":".join(sys.path)}, check=False).returncode
+        == 0
+    )
 
 
 def test_init_writes_sheets_that_can_be_read(tmp_path, capsys):

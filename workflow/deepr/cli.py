@@ -1,6 +1,7 @@
 """The command ``deepr``: refocus image files with a trained network, say what a network is, hand it on."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -25,6 +26,8 @@ def main(arguments=None):
         the call itself was wrong (no such network, for example), 130 if it was stopped from the keyboard.
     """
     parsed = _parser().parse_args(arguments)
+    # TensorFlow reads this when it is imported: what it says of the processor is of no use here.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     try:
         return parsed.run(parsed)
     except InputError as error:
@@ -99,7 +102,12 @@ def _export(parsed):
         raise InputError(f"{path}: found a name that does not end with .zip, wanted one for a package")
     if path.exists() and not parsed.overwrite:
         raise InputError(f"{path} exists already, wanted another --output or --overwrite")
-    from deepr.networks.export import export_network
+    try:
+        from deepr.networks.export import export_network
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"found no package {error.name}, wanted those of the extra: pip install '.[export]'"
+        ) from error
 
     remarks = export_network(
         parsed.network, path, image_path=parsed.image, authors=parsed.author, licence=parsed.license

@@ -1,5 +1,6 @@
 """What single image files say of themselves: OME-XML, ImageJ's properties and TIFF tags."""
 
+import re
 import xml.etree.ElementTree as ElementTree
 
 UM_PER_UNIT = {
@@ -13,6 +14,8 @@ UM_PER_UNIT = {
 # Resolution tags without a microscope behind them say 72 or 96 dots per inch.
 LARGEST_PIXEL_UM = 100.0
 _RESOLUTION_UNITS = {2: "inch", 3: "cm"}
+# MetaMorph and MetaXpress write their calibration into the description, and none into the resolution tags.
+_METAMORPH = re.compile(r'id="spatial-calibration-(state|x|units)"[^>]*value="([^"]*)"')
 
 # What tifffile can write again, as the OME schema names it.
 _OF_PIXELS = ("TimeIncrement", "TimeIncrementUnit", "SignificantBits")
@@ -119,9 +122,17 @@ def read_tags(page):
         The description, under the name by which ImageJ shows it.
     """
     description = str(_tag(page, "ImageDescription", "")).strip()
-    pixel_um = _pixel_of_tags(page, _RESOLUTION_UNITS.get(_tag(page, "ResolutionUnit", 1), ""))
+    pixel_um = _pixel_of_metamorph(description)
+    if pixel_um is None:
+        pixel_um = _pixel_of_tags(page, _RESOLUTION_UNITS.get(_tag(page, "ResolutionUnit", 1), ""))
     # tifffile's own note of an array's shape says nothing of the image
     return pixel_um, {"Info": description} if description and not description.startswith('{"shape"') else {}
+
+
+def _pixel_of_metamorph(description):
+    found = dict(_METAMORPH.findall(description))
+    scale = UM_PER_UNIT.get(found.get("units", "").lower())
+    return float(found["x"]) * scale if scale and found.get("state") == "on" and "x" in found else None
 
 
 def _pixel_of_tags(page, unit):

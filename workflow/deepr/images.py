@@ -18,6 +18,7 @@ from deepr.tables import InputError
 
 SUFFIXES = (".tif", ".tiff", ".png")
 PIXEL_TYPES = ("uint8", "uint16", "float32", "float64")
+_PNG = b"\x89PNG\r\n\x1a\n"
 _IMAGEJ_TYPES = ("uint8", "uint16", "float32")
 _LARGEST_IMAGEJ_BYTES = 2**32 - 2**25
 
@@ -89,7 +90,10 @@ def read_image(path):
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"{path}: found a file of type '{path.suffix}', wanted one of {', '.join(SUFFIXES)}")
     try:
-        image = _read_png(path) if path.suffix.lower() == ".png" else _read_tiff(path)
+        # What a file is says its beginning: some programs give TIFF files the names of others.
+        with open(path, "rb") as file:
+            is_png = file.read(len(_PNG)) == _PNG
+        image = _read_png(path) if is_png else _read_tiff(path)
     except InputError:
         raise
     except Exception as error:  # the decoders raise whatever a broken file leads them to
@@ -153,7 +157,7 @@ def write_image(path, image, planes):
     Parameters
     ----------
     path : str or Path
-        Written whole or not at all; must have the image's own suffix.
+        Written whole or not at all.
     image : Image
         The original.
     planes : iterable of ndarray

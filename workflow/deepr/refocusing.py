@@ -54,8 +54,10 @@ def refocus_files(paths, network, output, decoder=None, overwrite=False, quiet=F
     folder = Path(output)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: found a file, wanted a folder for the results")
-    # TensorFlow warns of every new image size, at which it prepares itself anew.
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    # TensorFlow warns of every new image size, at which it prepares itself anew; what tifffile finds wrong with a
+    # file is said below.
+    for library in ("tensorflow", "tifffile"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     works, channels = _load(network, decoder)
     about = read_config(network)
     taken, failed = {}, 0

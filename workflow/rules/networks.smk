@@ -65,3 +65,38 @@ rule describe_network:
         "List the layers of {wildcards.network} as they were built."
     script:
         "../scripts/describe_network.py"
+
+
+rule export_network:
+    input:
+        generator="results/networks/{network}/generator.keras",
+        config="results/networks/{network}/config.json",
+        manifests=lambda wildcards: expand(
+            "results/{dataset}/manifest.tsv", dataset=datasets_of(NETWORKS.loc[wildcards.network])
+        ),
+        slides=lambda wildcards: [
+            slide for dataset in datasets_of(NETWORKS.loc[wildcards.network]) for slide in test_slides(dataset)
+        ],
+        measurements=lambda wildcards: [
+            predictions_of(wildcards.network, dataset) for dataset in datasets_of(NETWORKS.loc[wildcards.network])
+        ],
+    output:
+        "results/networks/{network}/{network}.zip",
+    log:
+        "results/logs/networks/{network}/export.log",
+    benchmark:
+        "results/benchmarks/networks/{network}/export.tsv"
+    wildcard_constraints:
+        network=any_of(DEEPR),
+    conda:
+        "../../envs/export.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=source_hash("export_network.py"),
+    message:
+        "Package {wildcards.network} for the BioImage Model Zoo, tested on a test slide of its own."
+    script:
+        "../scripts/export_network.py"

@@ -154,25 +154,26 @@ to need transfer learning.
 
 ## Training
 
-{iterations} iterations with batches of {batch_size} crops of {crop_px} px{start}; {channels} channels at full resolution,
-{parameters} parameters; adversarial, MS-SSIM and BerHu losses; Adam; seed {seed}; scale: {scale}. The weights are those
-of iteration {best}, with the smallest BerHu loss on the validation pairs, {validation}. Trained with {versions}.
+{iterations} iterations with batches of {batch_size} crops of {crop_px} px{start}; {channels} channels at full
+resolution, {parameters} parameters; adversarial, MS-SSIM and BerHu losses; Adam; seed {seed}; scale: {scale}. The
+weights are those of iteration {best}, with the smallest BerHu loss on the validation pairs, {validation}. Trained with
+{versions}.
 
 ## Validation
 
 {tests}
 
-To validate it on your own microscope: take z-stacks, refocus each plane, and compare with the plane in focus (SSIM, RMSE
-after bringing both to zero mean and unit variance). An output that is sharp need not be right: look for structures that
-the focused plane does not have.
+To validate it on your own microscope: take z-stacks, refocus each plane, and compare with the plane in focus (SSIM,
+RMSE after bringing both to zero mean and unit variance). An output that is sharp need not be right: look for structures
+that the focused plane does not have.
 
 The test image is {image}.
 
 ## Use
 
-With `bioimageio.core`, or any program that reads the BioImage Model Zoo; the weights are there as ONNX and as Keras. With
-deepr: unpack the archive and call `deepr refocus IMAGE --network FOLDER --output RESULTS`, which also handles stacks,
-any size and the scale of the output.
+With `bioimageio.core`, or any program that reads the BioImage Model Zoo; the weights are there as ONNX and as Keras.
+With deepr: unpack the archive and call `deepr refocus IMAGE --network FOLDER --output RESULTS`, which also handles
+stacks, any size and the scale of the output.
 
 ## Citation
 
