@@ -93,6 +93,16 @@ def test_a_plain_tiff_opens_in_imagej_with_its_size_and_description(tmp_path):
     assert denominator / numerator == pytest.approx(0.5)
 
 
+def test_pages_without_a_meaning_are_a_stack(tmp_path):
+    """A plain TIFF of several pages comes back as one that ImageJ shows as a stack."""
+    tifffile.imwrite(tmp_path / "a.tif", pixels(5, 40, 50))
+    image = read_image(tmp_path / "a.tif")
+    write_image(tmp_path / "b.tif", image, iter(image.planes))
+    with tifffile.TiffFile(tmp_path / "b.tif") as tiff:
+        assert (tiff.is_imagej, tiff.series[0].axes) == (True, "ZYX")
+    np.testing.assert_array_equal(read_image(tmp_path / "b.tif").pixels, pixels(5, 40, 50))
+
+
 def test_the_calibration_of_metamorph_is_read(tmp_path):
     """It stands in the description alone; where it is switched off, it says nothing."""
     for state, found in (("on", 1.3668), ("off", None)):

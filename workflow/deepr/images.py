@@ -131,6 +131,8 @@ def _read_tiff(path):
             image.pixel_um, image.step_um, image.metadata = read_imagej(tiff.imagej_metadata or {}, page)
         else:
             image.pixel_um, image.metadata = read_tags(page)
+            # Pages of which nothing is said are a stack to every program
+            image.axes = re.sub(r"^[QI](?=YXS?$)", "Z", axes)
     return _with_planes_last(image)
 
 

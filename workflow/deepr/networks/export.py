@@ -1,4 +1,4 @@
-"""A trained network as a package of the BioImage Model Zoo, which ImageJ, ilastik, QuPath and others read."""
+"""A trained network as a package of the BioImage Model Zoo, for other programs."""
 
 import tempfile
 from pathlib import Path
