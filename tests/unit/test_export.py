@@ -303,7 +303,8 @@ def test_what_cannot_be_packaged_is_refused(tmp_path, capfd):
     ):
         options = [str(tmp_path / f"{option}.tif") if option in images else option for option in options]
         assert main(["export", str(folder), "--output", str(tmp_path / output), *options]) == WRONG_CALL
-        assert sentence in capfd.readouterr().err
+        said = capfd.readouterr().err.splitlines()[-1]
+        assert sentence in said and len(said) < 500
     assert (tmp_path / "there.zip").read_text() == "mine"
     assert not (tmp_path / "a.zip").exists()
 

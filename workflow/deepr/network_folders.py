@@ -55,11 +55,11 @@ def name_of_generator(decoder):
     return Path(config["generator"]).parent.name
 
 
-def names_of_network(folder):
-    """Give the names by which a network may be known: what its config says, and its folder's own."""
+def name_of_network(folder):
+    """Give the name of a network: what its config says, or else its folder's own."""
     folder = Path(folder)
     folder = folder if folder.is_dir() else folder.parent
-    return {read_config(folder).get("network", {}).get("name"), folder.resolve().name} - {None}
+    return read_config(folder).get("network", {}).get("name") or folder.resolve().name
 
 
 def describe_folder(folder):

@@ -7,7 +7,7 @@ import numpy as np
 from keras import layers
 
 from deepr.metrics import normalise
-from deepr.network_folders import name_of_generator, names_of_network
+from deepr.network_folders import name_of_generator, name_of_network
 from deepr.networks.decoder import build_features, load_decoder
 from deepr.networks.inference import TILE_OVERLAP_PX, WHOLE_IMAGE_PIXELS, refocus_stack
 from deepr.networks.virtual_pairs import DPM_UNIT_UM
@@ -32,10 +32,10 @@ def load_decoder_of(network, decoder):
         If there is no decoder, or it was trained on another network.
     """
     model = load_decoder(decoder)
-    wanted, found = names_of_network(network), name_of_generator(decoder)
-    if found not in wanted:
+    wanted, found = name_of_network(network), name_of_generator(decoder)
+    if found != wanted:
         raise InputError(
-            f"{Path(decoder)}: found a decoder of the network '{found}', wanted one of '{min(wanted)}' ({network})"
+            f"{Path(decoder)}: found a decoder of the network '{found}', wanted one of '{wanted}' ({network})"
         )
     return model
 

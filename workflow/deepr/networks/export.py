@@ -1,6 +1,7 @@
 """A trained network as a package of the BioImage Model Zoo, for other programs."""
 
 import tempfile
+import textwrap
 from pathlib import Path
 
 import imagecodecs
@@ -104,7 +105,9 @@ def export_network(folder, path, image_path=None, authors=None, licence=None):
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
-            raise InputError(f"{folder}: the zoo refuses {where}, {first['input']!r}: {first['msg']}") from error
+            # For a licence the message lists every one that there is
+            sentence = textwrap.shorten(f"{first['input']!r}: {first['msg']}", 200)
+            raise InputError(f"{folder}: the zoo refuses {where}, {sentence}") from error
         save_bioimageio_package(package, output_path=temporary)
     return [
         f"the package names no {name}, which the zoo wants: say it with --{option}"

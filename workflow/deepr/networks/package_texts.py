@@ -1,5 +1,7 @@
 """What a package for the BioImage Model Zoo says in words, all of it from the network's own config."""
 
+from pathlib import Path
+
 from deepr import __version__
 
 AUTHORS = ("The authors of the open Deep-R workflow",)
@@ -83,7 +85,7 @@ def read_me(config, tests, image, authors, licence):
         f"{'colour' if entry['channels'] == 3 else entry['channel']} | {entry['pixel_um']:g} | {entry['dtype']} |"
         for name, entry in network["data"].items()
     ]
-    start = f", from the weights of another network ({config['start_from']})" if config.get("start_from") else ""
+    start = f", from the weights of {Path(config['start_from']).parent.name}" if config.get("start_from") else ""
     return _TEXT.format(
         name=network["name"],
         range_um=f"{network['range_um']:g}",
