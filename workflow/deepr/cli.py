@@ -5,8 +5,6 @@ import os
 import sys
 from pathlib import Path
 
-from deepr.tables import InputError
-
 DONE, SOME_FAILED, WRONG_CALL, STOPPED = 0, 1, 2, 130
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 
@@ -97,6 +95,8 @@ def _info(parsed):
 
 
 def _export(parsed):
+    from deepr.tables import InputError
+
     path = Path(parsed.output)
     if path.suffix != ".zip":
         raise InputError(f"{path}: found a name that does not end with .zip, wanted one for a package")
@@ -119,6 +119,8 @@ def _export(parsed):
 
 
 def _init(parsed):
+    from deepr.tables import InputError
+
     folder = Path(parsed.folder)
     names = sorted(path.name for path in TEMPLATES.iterdir())
     for name in names:
