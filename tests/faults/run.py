@@ -1,0 +1,272 @@
+"""Kill the tiny Figure 2 again and again, and compare what comes out with a run that nobody disturbed.
+
+    python tests/faults/run.py [--rounds 3] [--seed 1] [--folder DIR]
+
+Each round begins in an empty folder and kills one run in every stage, from Snakemake's planning to the scorecard:
+SIGKILL to the whole process group, at a moment drawn within the stage's work, while one of its files is half-written,
+or as soon as one has its name. The same command follows each time, without any help. At the end of a round tables,
+slides, figures and weights must be those of the undisturbed run, and nothing half-written may be left.
+"""
+
+import argparse
+import collections
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+POLL_S = 0.001
+PLANNING = "planning"
+
+# Below results/: where the logs of a stage's jobs are, and where its files appear.
+STAGES = {
+    "acquisition": ("logs/ovary/acquire/*.log", "ovary/raw/*"),
+    "alignment": ("logs/ovary/align/*.log", "ovary/aligned/*"),
+    "EDOF": ("logs/ovary/edof/*.log", "ovary/edof/*"),
+    "focus planes": ("logs/ovary/patches/*.log", "ovary/patches/*"),
+    "manifest": ("logs/ovary/manifest.log", "ovary/manifest.tsv"),
+    "training": ("logs/networks/ovary_5/train.log", "networks/ovary_5/*.*"),
+    "testing": ("logs/predictions/ovary_5/ovary.log", "predictions/ovary_5/ovary/**/*.*"),
+    "figure": ("logs/figures/fig2.log", "figures/fig2.*"),
+    "scorecard": ("logs/scorecard/fig2.log", "scorecard/fig2.tsv"),
+}
+MOMENTS = ("within", "half-written", "just written")
+
+# What differs between two runs of equal results.
+UNCOMPARED = re.compile(r"(logs|benchmarks)/|\.running$|\.snakemake_timestamp$")
+
+
+class Run:
+    """A run of the workflow in a process group of its own, in the folder's `results`.
+
+    Parameters
+    ----------
+    command : list of str
+    folder : Path
+        Working directory.
+    """
+
+    def __init__(self, command, folder):
+        self.results = folder / "results"
+        self._before_ns = time.time_ns()
+        self.started = time.monotonic()
+        with open(folder / "output.txt", "a", encoding="utf-8") as output:
+            self.process = subprocess.Popen(
+                command, cwd=folder, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            )
+
+    def seconds(self):
+        """Give the time since the start, in s."""
+        return time.monotonic() - self.started
+
+    def _new(self, pattern):
+        """List the files below results/ that were written since the run began."""
+        found = []
+        for path in self.results.glob(pattern):
+            try:
+                if path.is_file() and path.stat().st_mtime_ns > self._before_ns:
+                    found.append(path)
+            except FileNotFoundError:
+                continue  # renamed or removed meanwhile
+        return found
+
+    def jobs(self, stage, at_work=False):
+        """List the logs of the stage's jobs that this run began, or only of those that have not ended."""
+        begun = self._new(STAGES[stage][0])
+        return [path for path in begun if not (at_work and re.search(r" took [\d.]+ s$", path.read_text().strip()))]
+
+    def new_files(self, stage, half=False):
+        """List what the stage has written since the run began, under its name or still half-written."""
+        return [path for path in self._new(STAGES[stage][1]) if path.name.startswith(".part-") == half]
+
+    def stages_at_work(self):
+        """Name the stages whose jobs are running; before the first job that is the planning."""
+        if not any(self.jobs(stage) for stage in STAGES):
+            return [PLANNING]
+        return [stage for stage in STAGES if self.jobs(stage, at_work=True)] or ["between two jobs"]
+
+    def wait_for(self, happened, limit_s=900):
+        """Wait until a function gives something true; False if the run ended before that."""
+        until = time.monotonic() + limit_s
+        while not happened():
+            if self.process.poll() is not None:
+                return False
+            if time.monotonic() > until:
+                self.kill()
+                raise TimeoutError(f"nothing of what was waited for happened in {limit_s} s")
+            time.sleep(POLL_S)
+        return True
+
+    def kill(self):
+        """Kill every process of the run at once, and name the stages that were at work; [] if it had ended."""
+        if self.process.poll() is not None:
+            return []
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        return self.stages_at_work()
+
+
+def command(*targets, config=REPOSITORY / "tests/config/config.yaml", cores=2):
+    """Give what `make` calls."""
+    program = [sys.executable, str(REPOSITORY / "workflow/run.py"), "--cores", str(cores), "--nocolor"]
+    return [*program, "--configfile", str(config), "--", *targets]
+
+
+def kill_once(run, stage, moment, share, durations_s):
+    """Kill a run in a stage, and name the stages that were at work then.
+
+    Parameters
+    ----------
+    run : Run
+    stage : str
+        Of `STAGES`, or planning.
+    moment : {"within", "half-written", "just written"}
+    share : float
+        From 0 to 1, the place of "within" in the stage's duration.
+    durations_s : dict
+        Of each stage's longest job in the undisturbed run.
+    """
+    if stage == PLANNING:
+        run.wait_for(lambda: run.seconds() > share * durations_s[PLANNING])
+    elif moment == "half-written":
+        run.wait_for(lambda: run.new_files(stage, half=True))
+    elif moment == "just written":
+        run.wait_for(lambda: run.new_files(stage))
+    elif run.wait_for(lambda: run.jobs(stage)):
+        begun = run.seconds()
+        run.wait_for(lambda: run.seconds() > begun + share * durations_s[stage])
+    return run.kill()
+
+
+def differences(one, other):
+    """List what differs between the results of two runs: files missing or more, tables, weights, images.
+
+    Parameters
+    ----------
+    one, other : Path
+        Two folders `results`.
+
+    Returns
+    -------
+    list of str
+        Empty if all is equal.
+    """
+    names = [{str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} for folder in (one, other)]
+    names = [{name for name in found if not UNCOMPARED.search(name)} for found in names]
+    found = [f"{name} is in one of the two only" for name in sorted(names[0] ^ names[1])]
+    for name in sorted(names[0] & names[1]):
+        if _content(one / name) != _content(other / name):
+            found.append(f"{name} differs")
+    return found
+
+
+def _content(path):
+    """Give what must be equal of a file; of trainings not the seconds, of models the arrays, not the archive."""
+    if path.name == "history.tsv":
+        return pd.read_csv(path, sep="\t", dtype=str).drop(columns="seconds").to_csv()
+    if path.name == "config.json":
+        return {key: value for key, value in json.loads(path.read_text()).items() if key != "seconds"}
+    if path.suffix == ".keras":
+        return arrays_of(path)
+    return path.read_bytes()
+
+
+def arrays_of(path):
+    """Read the weights of a .keras file: {name: (shape, type, bytes)}."""
+    arrays = {}
+    with zipfile.ZipFile(path) as archive, archive.open("model.weights.h5") as member, h5py.File(member) as weights:
+
+        def keep(name, item):
+            if isinstance(item, h5py.Dataset):
+                value = np.asarray(item)
+                arrays[name] = (value.shape, str(value.dtype), value.tobytes())
+
+        weights.visititems(keep)
+    return arrays
+
+
+def undisturbed(folder):
+    """Run once without a kill; give the duration of each stage's longest job, and of the planning."""
+    run = Run(command("fig2"), folder)
+    run.wait_for(lambda: any(run.jobs(stage) for stage in STAGES))
+    durations_s = {PLANNING: run.seconds()}
+    if run.process.wait() != 0:
+        raise RuntimeError(f"the undisturbed run failed; {folder / 'output.txt'} says why")
+    for stage in STAGES:
+        ends = [re.findall(r" took ([\d.]+) s$", path.read_text(), re.M)[-1] for path in run.jobs(stage)]
+        durations_s[stage] = max(map(float, ends))
+    return durations_s
+
+
+def one_round(folder, number, rng, durations_s, told):
+    """Kill in every stage once, run to the end, and give the stages of the kills and the faults found."""
+    hit, faults = collections.Counter(), []
+    for stage in (PLANNING, *STAGES, PLANNING):
+        moment, share = MOMENTS[rng.integers(len(MOMENTS))], rng.uniform(0, 0.95)
+        run = Run(command("fig2"), folder)
+        stages = kill_once(run, stage, moment, share, durations_s)
+        if not stages:
+            told(f"round {number}: the run ended with {run.process.returncode} before its kill in {stage}")
+            if run.process.returncode:
+                faults.append(f"round {number}: a run failed; {folder / 'output.txt'} says why")
+            continue
+        hit.update([" and ".join(stages)])
+        meant = "" if stage == PLANNING else f", {moment}"
+        told(
+            f"round {number}, kill {sum(hit.values())}: {' and '.join(stages)} (meant: {stage}{meant}), "
+            f"{run.seconds():.1f} s after the start"
+        )
+    last = Run(command("fig2"), folder)
+    if last.process.wait() != 0:
+        faults.append(f"round {number}: the last run failed; {folder / 'output.txt'} says why")
+    halves = [path for path in last.results.rglob(".part-*")]
+    faults.extend(f"round {number}: {path} was left half-written" for path in halves)
+    return hit, faults
+
+
+def main():
+    """Run the rounds, print a line for each kill and a summary; exit code 1 if anything was lost."""
+    parser = argparse.ArgumentParser(description="Kill the tiny Figure 2 again and again.")
+    parser.add_argument("--rounds", type=int, default=3, help="each kills about eleven runs (3)")
+    parser.add_argument("--seed", type=int, default=1, help="of the moments (1)")
+    parser.add_argument("--folder", type=Path, help="empty folder to work in (a temporary one)")
+    parsed = parser.parse_args()
+    folder = parsed.folder or Path(tempfile.mkdtemp(prefix="deepr-faults-"))
+    folder = folder.resolve()
+    rng = np.random.default_rng(parsed.seed)
+
+    def told(line):
+        print(line, flush=True)
+
+    (folder / "undisturbed").mkdir(parents=True)
+    durations_s = undisturbed(folder / "undisturbed")
+    told("undisturbed: " + ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in durations_s.items()))
+    hits, faults = collections.Counter(), []
+    for number in range(1, parsed.rounds + 1):
+        killed = folder / f"round{number}"
+        killed.mkdir()
+        hit, found = one_round(killed, number, rng, durations_s, told)
+        found.extend(
+            f"round {number}: {line}" for line in differences(folder / "undisturbed/results", killed / "results")
+        )
+        told(f"round {number}: " + ("as the undisturbed run" if not found else "; ".join(found)))
+        hits += hit
+        faults += found
+    told(f"{sum(hits.values())} kills: " + ", ".join(f"{stage} {count}" for stage, count in hits.most_common()))
+    told(f"{len(faults)} faults" if faults else "all equal to the undisturbed run, nothing half-written left")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
