@@ -6,10 +6,12 @@ CORES ?= all
 CONFIG ?=
 VENV := .venv
 CONDA_VENV := .venv-conda
-RUN := $(VENV)/bin/python workflow/run.py --cores $(CORES) $(if $(CONFIG),--configfile "$(CONFIG)")
+RUN := $(VENV)/bin/python workflow/run.py --cores $(CORES) $(if $(CONFIG),--configfile "$$CONFIG")
+# The shell reads the config's name from the environment, where it is not looked at for commands.
+export CONFIG
 
 .DEFAULT_GOAL := all
-.PHONY: all report plan test test-conda test-slurm lint benchmark clean environment figures manifests
+.PHONY: all report plan test test-conda test-slurm test-faults lint benchmark clean environment figures manifests
 
 all figures manifests: environment
 	$(RUN) -- $@
@@ -19,7 +21,7 @@ report: environment
 
 # What the paper's scale, or another CONFIG, would cost, from what the demonstration measured here.
 plan: environment
-	$(VENV)/bin/python workflow/plan.py --configfile "$(or $(CONFIG),config/paper.yaml)"
+	$(VENV)/bin/python workflow/plan.py --configfile $(if $(CONFIG),"$$CONFIG",config/paper.yaml)
 
 fig% table% results/%: environment
 	$(RUN) -- $@
@@ -58,6 +60,10 @@ test-slurm: environment
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-slurm.txt
 	$(VENV)/bin/python -m pytest --log-cli-level=INFO tests/slurm/figures_through_slurm.py
 
+# By hand: more than thirty runs of the tiny Figure 2 that are killed, half an hour or more.
+test-faults: environment
+	$(VENV)/bin/python tests/faults/run.py
+
 lint: environment
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -73,7 +79,7 @@ $(VENV)/peers/complete: benchmarks/requirements.txt $(VENV)/complete
 # Fair only while nothing else runs; the data come first.
 benchmark: $(VENV)/peers/complete
 	$(RUN) -- results/ovary/manifest.tsv
-	PYTHONPATH=workflow:$(VENV)/peers $(VENV)/bin/python benchmarks/peers.py $(if $(CONFIG),--config "$(CONFIG)")
+	PYTHONPATH=workflow:$(VENV)/peers $(VENV)/bin/python benchmarks/peers.py $(if $(CONFIG),--config "$$CONFIG")
 
 clean:
 	rm -rf $(VENV) .snakemake

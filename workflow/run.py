@@ -29,22 +29,37 @@ VALUES = {
 
 def run(arguments):
     """Run Snakemake with these arguments and give its exit code."""
+    try:
+        Path("results").mkdir(exist_ok=True)
+        with open("results/.running", "a+") as running:
+            try:
+                fcntl.flock(running, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                running.seek(0)
+                other = running.read().strip()
+                print(
+                    f"another run (process {other}) works in {Path.cwd()}; wait for it or stop it first",
+                    file=sys.stderr,
+                )
+                return 1
+            running.truncate(0)
+            running.write(str(os.getpid()))
+            running.flush()
+            return _run_snakemake(arguments)
+    except OSError as error:
+        folder = Path("results").resolve()
+        print(f"{folder} cannot be written ({error.strerror}), wanted room and the right to write", file=sys.stderr)
+        return 1
+
+
+def _run_snakemake(arguments):
+    """Take a killed run's lock away, if there is one, and run Snakemake."""
     snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
-    Path("results").mkdir(exist_ok=True)
-    with open("results/.running", "a+") as running:
-        try:
-            fcntl.flock(running, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            running.seek(0)
-            other = running.read().strip()
-            print(f"another run (process {other}) works in {Path.cwd()}; wait for it or stop it first", file=sys.stderr)
-            return 1
-        running.truncate(0)
-        running.write(str(os.getpid()))
-        running.flush()
-        if any(Path(".snakemake/locks").glob("*")):
-            subprocess.run([*snakemake, "--unlock", *_config_of(arguments)], check=True)
-        return subprocess.run([*snakemake, *arguments], check=False).returncode
+    if any(Path(".snakemake/locks").glob("*")):
+        unlocked = subprocess.run([*snakemake, "--unlock", *_config_of(arguments)], check=False).returncode
+        if unlocked != 0:
+            return unlocked
+    return subprocess.run([*snakemake, *arguments], check=False).returncode
 
 
 def _config_of(arguments):

@@ -26,6 +26,10 @@ import numpy as np
 import pandas as pd
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPOSITORY / "workflow"))
+from deepr.intermediates import check_file  # noqa: E402
+from deepr.tables import InputError  # noqa: E402
+
 POLL_S = 0.001
 PLANNING = "planning"
 
@@ -38,13 +42,17 @@ STAGES = {
     "manifest": ("logs/ovary/manifest.log", "ovary/manifest.tsv"),
     "training": ("logs/networks/ovary_5/train.log", "networks/ovary_5/*.*"),
     "testing": ("logs/predictions/ovary_5/ovary.log", "predictions/ovary_5/ovary/**/*.*"),
-    "figure": ("logs/figures/fig2.log", "figures/fig2.*"),
+    # Both follow the testing, side by side; the scorecard is the shorter.
     "scorecard": ("logs/scorecard/fig2.log", "scorecard/fig2.tsv"),
+    "figure": ("logs/figures/fig2.log", "figures/fig2.*"),
 }
 MOMENTS = ("within", "half-written", "just written")
 
 # What differs between two runs of equal results.
 UNCOMPARED = re.compile(r"(logs|benchmarks)/|\.running$|\.snakemake_timestamp$")
+# The sum of the three losses: TensorFlow adds them in an order that is another in another process. Nothing is computed
+# from the sum, its terms are compared exactly, and so are the weights.
+LAST_DIGIT_COLUMN, LAST_DIGIT = "generator_loss", 1e-6
 
 
 class Run:
@@ -166,15 +174,28 @@ def differences(one, other):
     names = [{name for name in found if not UNCOMPARED.search(name)} for found in names]
     found = [f"{name} is in one of the two only" for name in sorted(names[0] ^ names[1])]
     for name in sorted(names[0] & names[1]):
-        if _content(one / name) != _content(other / name):
+        if name.endswith("history.tsv"):
+            found.extend(f"{name}, {column}, differs" for column in _other_columns(one / name, other / name))
+        elif _content(one / name) != _content(other / name):
             found.append(f"{name} differs")
     return found
 
 
+def _other_columns(one, other):
+    """List the columns in which two histories differ; the seconds are no result."""
+    histories = [pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False) for path in (one, other)]
+    if list(histories[0]) != list(histories[1]) or len(histories[0]) != len(histories[1]):
+        return ["the number of rows or columns"]
+    differing = [column for column in histories[0] if (histories[0][column] != histories[1][column]).any()]
+    if LAST_DIGIT_COLUMN in differing:
+        sums = [history[LAST_DIGIT_COLUMN].astype(float) for history in histories]
+        if np.allclose(*sums, rtol=LAST_DIGIT, atol=0):
+            differing.remove(LAST_DIGIT_COLUMN)
+    return [column for column in differing if column != "seconds"]
+
+
 def _content(path):
-    """Give what must be equal of a file; of trainings not the seconds, of models the arrays, not the archive."""
-    if path.name == "history.tsv":
-        return pd.read_csv(path, sep="\t", dtype=str).drop(columns="seconds").to_csv()
+    """Give what must be equal of a file: of a training's record not the seconds, of models the arrays alone."""
     if path.name == "config.json":
         return {key: value for key, value in json.loads(path.read_text()).items() if key != "seconds"}
     if path.suffix == ".keras":
@@ -219,20 +240,41 @@ def one_round(folder, number, rng, durations_s, told):
         if not stages:
             told(f"round {number}: the run ended with {run.process.returncode} before its kill in {stage}")
             if run.process.returncode:
-                faults.append(f"round {number}: a run failed; {folder / 'output.txt'} says why")
+                faults.append(f"a run failed; {folder / 'output.txt'} says why")
             continue
-        hit.update([" and ".join(stages)])
-        meant = "" if stage == PLANNING else f", {moment}"
+        written = stage != PLANNING and moment == "just written" and run.new_files(stage)
+        here = f"{stage}, just written" if written else " and ".join(stages)
+        meant = "" if stage in (here, PLANNING) or written else f" (meant: {stage})"
+        half = [path.name for path in run.results.rglob(".part-*")]
         told(
-            f"round {number}, kill {sum(hit.values())}: {' and '.join(stages)} (meant: {stage}{meant}), "
-            f"{run.seconds():.1f} s after the start"
+            f"round {number}, kill {sum(hit.values()) + 1}: {here}{meant}, {run.seconds():.1f} s after the start"
+            + (f", half-written: {', '.join(half)}" if half else "")
         )
+        hit[stage if written or stage in stages else here] += 1
+        faults.extend(f"after a kill, {line}" for line in damaged_files(run.results))
     last = Run(command("fig2"), folder)
     if last.process.wait() != 0:
-        faults.append(f"round {number}: the last run failed; {folder / 'output.txt'} says why")
+        faults.append(f"the last run failed; {folder / 'output.txt'} says why")
     halves = [path for path in last.results.rglob(".part-*")]
-    faults.extend(f"round {number}: {path} was left half-written" for path in halves)
+    faults.extend(f"{path} was left half-written" for path in halves)
     return hit, faults
+
+
+def damaged_files(results):
+    """List the files that have their name and are not whole, which a kill must never leave."""
+    found = []
+    for path in results.rglob("*"):
+        # Snakemake writes the benchmarks; a history is appended to, and cut back when a training goes on.
+        if (
+            path.is_file()
+            and not UNCOMPARED.search(str(path.relative_to(results)))
+            and "checkpoint/training/history" not in str(path)
+        ):
+            try:
+                check_file(path)
+            except InputError as error:
+                found.append(str(error))
+    return found
 
 
 def main():
@@ -257,10 +299,8 @@ def main():
         killed = folder / f"round{number}"
         killed.mkdir()
         hit, found = one_round(killed, number, rng, durations_s, told)
-        found.extend(
-            f"round {number}: {line}" for line in differences(folder / "undisturbed/results", killed / "results")
-        )
-        told(f"round {number}: " + ("as the undisturbed run" if not found else "; ".join(found)))
+        found.extend(differences(folder / "undisturbed/results", killed / "results"))
+        told(f"round {number}: " + ("; ".join(found) or "as the undisturbed run"))
         hits += hit
         faults += found
     told(f"{sum(hits.values())} kills: " + ", ".join(f"{stage} {count}" for stage, count in hits.most_common()))

@@ -1,6 +1,7 @@
 """The command deepr: files in, files out, and what it says of them."""
 
 import json
+import shlex
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
+import yaml
 from deepr.cli import DONE, SOME_FAILED, STOPPED, WRONG_CALL, main
 from deepr.images import read_image
 from deepr.networks.decoder import build_decoder, build_features, defocus_map
@@ -326,3 +328,31 @@ def test_init_writes_sheets_that_can_be_read(tmp_path, capsys):
         (folder / "stacks" / name).touch()
     assert list(read_stacks(sheet)["split"]) == ["train", "train", "test"]
     assert main(["init", str(folder)]) == WRONG_CALL
+
+
+def test_init_takes_a_folder_of_any_name(tmp_path, capsys):
+    """Blanks, quotes, colons and signs of the shell come back out of the config and out of the command as they are."""
+    folder = tmp_path / """own: "it's"; $(touch x) #1"""
+    assert main(["init", str(folder)]) == DONE
+    config = yaml.safe_load((folder / "own.yaml").read_text(encoding="utf-8"))
+    assert config["networks"] == str(folder / "networks.tsv")
+    assert config["stacks"] == str(folder / "stacks.tsv")
+    command = capsys.readouterr().out.splitlines()[-1].split(", then ")[1]
+    assert shlex.split(command)[4] == str(folder / "own.yaml")
+
+
+def test_a_damaged_network_is_named(network, tmp_path, capsys):
+    """A byte that was turned, and a file that was cut: exit code 2, one sentence, no result."""
+    image = tmp_path / "a.tif"
+    tifffile.imwrite(image, texture((64, 64)))
+    whole = (network[0] / "generator.keras").read_bytes()
+    turned = bytearray(whole)
+    turned[len(whole) // 2] ^= 0xFF
+    for content in (bytes(turned), whole[: len(whole) // 2], b""):
+        (tmp_path / "damaged").mkdir(exist_ok=True)
+        (tmp_path / "damaged" / "generator.keras").write_bytes(content)
+        assert call((tmp_path / "damaged", None), tmp_path / "out", image) == WRONG_CALL
+        (sentence,) = capsys.readouterr().err.splitlines()
+        assert sentence.startswith(f"deepr: {tmp_path / 'damaged' / 'generator.keras'}: ")
+        assert "wanted a Keras model" in sentence
+    assert not (tmp_path / "out").exists()

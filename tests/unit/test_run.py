@@ -3,6 +3,7 @@
 import importlib.util
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -34,14 +35,70 @@ def test_a_stale_lock_is_taken_away_with_the_same_config(program, arguments, kep
     assert program._config_of(arguments) == kept
 
 
-@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
-def test_make_takes_a_config_with_a_space_in_its_name(repository):
-    """The name reaches Snakemake as one word."""
-    result = subprocess.run(
-        ["make", "--dry-run", "--always-make", "CONFIG=my own.yaml", "fig2"],
-        cwd=repository,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert '--configfile "my own.yaml" -- fig2' in result.stdout
+@pytest.fixture
+def make(repository, tmp_path):
+    """Call make with an environment whose Python only prints what it is given, one argument a line."""
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    python = tmp_path / "venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
+    python.chmod(0o755)
+    # Newer than the lock file, so that nothing is installed.
+    (tmp_path / "venv" / "complete").touch()
+
+    def call(*arguments):
+        command = ["make", "--silent", "-C", str(repository), f"VENV={tmp_path / 'venv'}", *arguments]
+        result = subprocess.run(command, capture_output=True, text=True, check=True)
+        return result.stdout.splitlines()
+
+    return call
+
+
+@pytest.mark.parametrize("name", ["my own.yaml", 'it\'s "mine".yaml', "`touch {0}`.yaml", "$$(touch {0}); touch {0}"])
+def test_make_takes_a_config_of_any_name(make, tmp_path, name):
+    """The name reaches the program as one word, and no command in it is executed."""
+    touched = tmp_path / "touched"
+    name = name.format(touched)
+    arguments = make(f"CONFIG={name}", "CORES=3", "fig2")
+    assert arguments == [
+        *("workflow/run.py", "--cores", "3", "--configfile", name.replace("$$", "$"), "--", "fig2"),
+    ]
+    assert not touched.exists()
+
+
+def test_make_without_a_config_takes_the_demonstrations(make):
+    """No empty word is handed on."""
+    assert make("fig2") == ["workflow/run.py", "--cores", "all", "--", "fig2"]
+
+
+def run_in(folder, repository, *arguments):
+    command = [sys.executable, str(repository / "workflow/run.py"), "--cores", "1", "--nocolor", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("fault", ["read-only", "full"])
+def test_results_that_cannot_be_written_stop_the_run(small_disk, tmp_path, repository, fault):
+    """One sentence names the folder, before Snakemake plans anything."""
+    disk = small_disk("results", 64)
+    if fault == "full":
+        with pytest.raises(OSError, match="No space left"), open(disk / "big", "wb") as big:
+            big.write(bytes(100_000))
+    else:
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    result = run_in(tmp_path, repository, "--", "fig2")
+    assert result.returncode == 1
+    reason = {"read-only": "Read-only file system", "full": "No space left on device"}[fault]
+    assert result.stderr == f"{disk} cannot be written ({reason}), wanted room and the right to write\n"
+    assert not (tmp_path / ".snakemake").exists()
+
+
+def test_a_stale_lock_and_a_wrong_config_give_one_sentence(tmp_path, repository):
+    """What cannot be planned cannot be unlocked; Snakemake says why, and nothing of this program follows."""
+    (tmp_path / ".snakemake" / "locks").mkdir(parents=True)
+    (tmp_path / ".snakemake" / "locks" / "0.output.lock").write_text("results/fig2.svg\n")
+    (tmp_path / "own.yaml").write_text("datasets: {mine: {source: nowhere, patch_px: 64}}\n")
+    result = run_in(tmp_path, repository, "--configfile", "own.yaml", "--", "fig2")
+    assert result.returncode == 1
+    assert "config: datasets.mine.source is 'nowhere'" in result.stderr
+    assert "Traceback" not in result.stderr

@@ -45,7 +45,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
 SCRIPT = """
 import sys, types, warnings
 from deepr.runtime import logged
-snakemake = types.SimpleNamespace(log=[sys.argv[1]], rule="align_slide")
+snakemake = types.SimpleNamespace(log=[sys.argv[1]], rule="align_slide", input=[], output=["a.tsv"])
 with logged(snakemake):
     print("to the log")
     warnings.warn("a warning")

@@ -226,3 +226,54 @@ def test_pixels_that_cannot_be_used_stop_the_import(snakemake, own, value, sente
     assert len(told) == 1, output
     assert f"stacks.tsv, line 3, b.tif: {sentence}" in told[0]
     assert not list(own["folder"].glob("results/**/*s1.ome.tif"))
+
+
+def test_a_damaged_file_of_an_earlier_step_is_named(snakemake, own):
+    """An aligned slide that was cut: one sentence with the way out, which leads to the same result."""
+    aligned, fused = (own["folder"] / "results/mine" / step / "s2.ome.tif" for step in ("aligned", "edof"))
+    arguments = ("--configfile", own["write"](), "--", fused.relative_to(own["folder"]))
+    code, output = snakemake(own["folder"], *arguments)
+    assert code == 0, output
+    before = fused.read_bytes()
+    aligned.write_bytes(aligned.read_bytes()[:3000])
+    code, output = snakemake(own["folder"], *arguments)
+    assert code != 0
+    (told,) = [line for line in output.splitlines() if line.startswith("fuse_extended_depth_of_field:")]
+    assert "results/mine/aligned/s2.ome.tif: truncated" in told
+    assert "delete it and run the same command" in told
+    aligned.unlink()
+    code, output = snakemake(own["folder"], *arguments)
+    assert code == 0, output
+    assert fused.read_bytes() == before
+
+
+HOSTILE = """it's "mine"; touch x; $(touch x) `touch x` & | > x"""
+
+
+def test_names_of_files_reach_no_shell(snakemake, own, repository):
+    """Folders, files and channels named like commands: the slide is made, and nothing is executed."""
+    here = set(repository.iterdir())
+    folder = own["folder"] / HOSTILE
+    for row in own["rows"]:
+        row[4], row[6] = f"{HOSTILE} {row[4]}", HOSTILE.replace('"', "")
+    own["config"]["networks"], own["config"]["stacks"] = f"{HOSTILE}.networks.tsv", f"{HOSTILE}.stacks.tsv"
+    own["write"]()
+    folder.mkdir()
+    for name in ("networks.tsv", "stacks.tsv", "a.tif", "b.tif", "c.tif"):
+        (own["folder"] / name).rename(folder / (f"{HOSTILE}.{name}" if name.endswith("tsv") else f"{HOSTILE} {name}"))
+    config = (own["folder"] / "own.yaml").rename(folder / f"{HOSTILE}.yaml")
+    code, output = snakemake(folder, "--configfile", config, "--", "results/mine/aligned/s2.ome.tif")
+    assert code == 0, output
+    assert (folder / "results/mine/aligned/s2.ome.tif").is_file()
+    assert not [path for path in own["folder"].rglob("*") if path.name == "x"]
+    assert set(repository.iterdir()) == here
+
+
+def test_a_config_that_names_an_object_of_python_is_not_read(snakemake, own):
+    """YAML is read as plain values: nothing is built, and nothing planned."""
+    path = own["write"]()
+    path.write_text(path.read_text() + f"seed: !!python/object/apply:os.mkdir ['{own['folder'] / 'made'}']\n")
+    code, output = snakemake(own["folder"], "--configfile", path, "--dry-run", "--", "manifests")
+    assert code != 0
+    assert "python/object/apply" in output
+    assert not (own["folder"] / "made").exists()

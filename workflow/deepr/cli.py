@@ -1,7 +1,9 @@
 """The command ``deepr``: refocus image files with a trained network, say what a network is, hand it on."""
 
 import argparse
+import json
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -26,6 +28,9 @@ def main(arguments=None):
     parsed = _parser().parse_args(arguments)
     # TensorFlow reads this when it is imported: what it says of the processor is of no use here.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    # What a command needs is imported by the command: --help and a wrong option answer at once.
+    from deepr.tables import InputError
+
     try:
         return parsed.run(parsed)
     except InputError as error:
@@ -127,13 +132,15 @@ def _init(parsed):
         if (folder / name).exists():
             raise InputError(f"{folder / name} exists already, wanted a folder without it")
     folder.mkdir(parents=True, exist_ok=True)
+    command = f"snakemake --cores all --configfile {shlex.quote(str(folder / 'own.yaml'))} -- own"
+    # Between double quotes, YAML takes any name that is written as JSON writes it.
+    quoted = json.dumps(str(folder), ensure_ascii=False)[1:-1]
     for name in names:
-        text = (TEMPLATES / name).read_text(encoding="utf-8").replace("{folder}", str(folder))
+        text = (TEMPLATES / name).read_text(encoding="utf-8")
+        text = text.replace("{command}", command).replace("{folder}", quoted)
         (folder / name).write_text(text, encoding="utf-8")
         print(f"wrote {folder / name}")
-    print(
-        f"Next: fill in {folder / 'stacks.tsv'}, then snakemake --cores all --configfile {folder / 'own.yaml'} -- own"
-    )
+    print(f"Next: fill in {folder / 'stacks.tsv'}, then {command}")
     return DONE
 
 

@@ -1,6 +1,7 @@
 """What every step needs while it runs: its log, its progress, its random numbers, its threads, whole files."""
 
 import contextlib
+import errno
 import logging
 import os
 import sys
@@ -10,24 +11,38 @@ from pathlib import Path
 
 PROGRESS_INTERVAL_S = 10.0
 
+# What a disk answers that is full, write-protected or failing.
+_DISK_ERRORS = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
+}
+_WANTED_OF_DISK = "wanted room and the right to write"
+
 
 @contextlib.contextmanager
 def logged(snakemake):
     """Run a rule's work with its output in the rule's log and its failure in one sentence on the terminal.
 
     Everything printed or warned, by Python or by a library below it, goes into ``snakemake.log[0]``.
-    An exception is written there with its traceback, and its own sentence to the terminal.
+    An exception is written there with its traceback, and its own sentence to the terminal. Before the work
+    begins, inputs that an earlier rule made and that were damaged since are refused.
 
     Parameters
     ----------
     snakemake : object
-        The object that Snakemake hands to a script; ``log[0]`` and ``rule`` are used.
+        The object that Snakemake hands to a script; ``log[0]``, ``rule``, ``input`` and ``output`` are used.
     """
     path = Path(snakemake.log[0])
-    path.parent.mkdir(parents=True, exist_ok=True)
     terminal = os.dup(2)
     started = time.perf_counter()
-    with open(path, "w", encoding="utf-8", buffering=1) as log:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        log = open(path, "w", encoding="utf-8", buffering=1)
+    except OSError as error:
+        os.write(
+            terminal, f"{snakemake.rule}: {path} could not be written ({error.strerror}), {_WANTED_OF_DISK}\n".encode()
+        )
+        sys.exit(1)
+    with log:
         sys.stdout.flush()
         sys.stderr.flush()
         os.dup2(log.fileno(), 1)
@@ -35,17 +50,49 @@ def logged(snakemake):
         logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", force=True)
         logging.captureWarnings(True)
         try:
+            # Imported here, for it reads files with the modules that stand on this one.
+            from deepr.intermediates import refuse_damaged
+
+            refuse_damaged(snakemake.input, snakemake.output)
             yield
         except Exception as error:
-            traceback.print_exc()
-            sentence = f"{snakemake.rule}: {error or type(error).__name__} (log: {path})\n"
-            os.write(terminal, sentence.encode())
+            os.write(terminal, f"{snakemake.rule}: {_sentence(error, snakemake.output)} (log: {path})\n".encode())
+            # On a full disk there is no room for the traceback either.
+            with contextlib.suppress(OSError):
+                traceback.print_exc()
             sys.exit(1)
         finally:
             logging.info("%s took %.1f s", snakemake.rule, time.perf_counter() - started)
-            sys.stdout.flush()
-            sys.stderr.flush()
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(OSError):
+                    stream.flush()
             os.close(terminal)
+
+
+def _sentence(error, outputs):
+    """Say in one sentence what went wrong."""
+    fault = _fault_of_disk(error)
+    if fault is not None and fault.filename is None and "could not be written" not in str(error):
+        folder = Path(outputs[0]).parent
+        return f"{folder} could not be written ({fault.strerror or fault}), {_WANTED_OF_DISK}"
+    if isinstance(error, OSError) and error.filename is None and error.strerror:
+        return error.strerror
+    # The text of a KeyError is the key alone.
+    text = f"{type(error).__name__} {error}" if isinstance(error, LookupError) else str(error)
+    return text or type(error).__name__
+
+
+def _fault_of_disk(error, names=()):
+    """Find the disk's own error behind an exception, about files of these names or of an unknown one; or None."""
+    seen = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
+            if error.filename is None or str(error.filename) in names:
+                return error
+        # A library that stumbles over a file of its own that is half-written hides the first error behind another.
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def progress(iterable, total=None, desc=""):
@@ -92,16 +139,28 @@ def write_atomically(path):
     Path
         A temporary name in the same folder with the same suffixes; write there. It is flushed to the
         disk and renamed when the block ends, and removed when the block fails.
+
+    Raises
+    ------
+    OSError
+        If the disk is full or cannot be written, with the file's name; what was there before stays.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     # Always the same name: what a killed run left behind is written over by the next one.
     temporary = path.with_name(f".part-{path.name}")
-    temporary.unlink(missing_ok=True)
     try:
-        yield temporary
-        with open(temporary, "rb+") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
-    finally:
+        path.parent.mkdir(parents=True, exist_ok=True)
         temporary.unlink(missing_ok=True)
+        try:
+            yield temporary
+            with open(temporary, "rb+") as written:
+                os.fsync(written.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except Exception as error:
+        fault = _fault_of_disk(error, {str(name) for name in (temporary, path, *path.parents)})
+        if fault is None or str(path) in str(error):
+            raise
+        reason = fault.strerror or str(fault)
+        raise OSError(fault.errno, f"{path} could not be written ({reason}), {_WANTED_OF_DISK}") from error
