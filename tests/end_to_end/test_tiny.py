@@ -1,6 +1,7 @@
 """The tiny data set through the whole workflow, from acquisition to every figure."""
 
 import csv
+import importlib.util
 import re
 import shutil
 import subprocess
@@ -44,6 +45,15 @@ def planned(clone, *arguments):
 def rows_of(path):
     with open(path, newline="") as file:
         return list(csv.DictReader(file, delimiter="\t"))
+
+
+@pytest.fixture(scope="module")
+def faults(repository):
+    """tests/faults/run.py as a module."""
+    specification = importlib.util.spec_from_file_location("faults", repository / "tests/faults/run.py")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="module")
@@ -194,13 +204,26 @@ def test_an_edited_module_reruns_what_depends_on_it(clone, module, first, untouc
         path.write_text(text)
 
 
-def test_the_same_config_and_seed_give_the_same_measurements(clone):
-    """Ovary made again from the first exposure gives equal numbers."""
-    path = clone / "results/predictions/ovary_5/ovary/measurements.tsv"
-    before = path.read_bytes()
-    shutil.rmtree(clone / "results/ovary")
-    shutil.rmtree(clone / "results/networks/ovary_5")
-    shutil.rmtree(clone / "results/predictions/ovary_5")
-    code, output = call(clone, "--", str(path.relative_to(clone)))
+def test_a_run_killed_in_training_and_testing_gives_the_same(clone, faults, tmp_path):
+    """Ovary made again from the first exposure, with two kills on the way: tables, weights, figure are equal."""
+    before = tmp_path / "results"
+    shutil.copytree(clone / "results", before)
+    folders = ("ovary", "networks/ovary_5", "predictions/ovary_5/ovary")
+    for folder in folders:
+        shutil.rmtree(clone / "results" / folder)
+    target = "results/predictions/ovary_5/ovary/measurements.tsv"
+    command = faults.command(target, repository=clone)
+
+    state = clone / "results/networks/ovary_5/checkpoint/training/state.npz"
+    run = faults.Run(command, clone)
+    assert run.wait_for(state.is_file)
+    assert run.kill() == ["training"]
+    run = faults.Run(command, clone)
+    assert run.wait_for(lambda: run.new_files("testing", half=True))
+    assert run.kill() == ["testing"]
+    assert "going on after iteration 4 of 8" in (clone / "results/logs/networks/ovary_5/train.log").read_text()
+    code, output = call(clone, "--", target)
     assert code == 0, output
-    assert path.read_bytes() == before
+    for folder in folders:
+        assert faults.differences(before / folder, clone / "results" / folder) == []
+    assert not list((clone / "results").rglob(".part-*"))

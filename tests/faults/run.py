@@ -125,10 +125,10 @@ class Run:
         return self.stages_at_work()
 
 
-def command(*targets, config=REPOSITORY / "tests/config/config.yaml", cores=2):
-    """Give what `make` calls."""
-    program = [sys.executable, str(REPOSITORY / "workflow/run.py"), "--cores", str(cores), "--nocolor"]
-    return [*program, "--configfile", str(config), "--", *targets]
+def command(*targets, repository=REPOSITORY):
+    """Give what `make` calls, with two cores and the tiny config."""
+    program = [sys.executable, str(repository / "workflow/run.py"), "--cores", "2", "--nocolor"]
+    return [*program, "--configfile", str(repository / "tests/config/config.yaml"), "--", *targets]
 
 
 def kill_once(run, stage, moment, share, durations_s):
@@ -145,15 +145,25 @@ def kill_once(run, stage, moment, share, durations_s):
     durations_s : dict
         Of each stage's longest job in the undisturbed run.
     """
+    stages = list(STAGES)
+
+    def begun():
+        return any(run.jobs(other) for other in stages)
+
+    def passed():
+        """Whether a kill before this one came too late, so that the stage has no work left."""
+        later = stages[stages.index(stage) + 1 :]
+        return not run.jobs(stage) and any(run.jobs(other) for other in later)
+
     if stage == PLANNING:
-        run.wait_for(lambda: run.seconds() > share * durations_s[PLANNING])
+        run.wait_for(lambda: run.seconds() > share * durations_s[PLANNING] or begun())
     elif moment == "half-written":
-        run.wait_for(lambda: run.new_files(stage, half=True))
+        run.wait_for(lambda: run.new_files(stage, half=True) or passed())
     elif moment == "just written":
-        run.wait_for(lambda: run.new_files(stage))
-    elif run.wait_for(lambda: run.jobs(stage)):
-        begun = run.seconds()
-        run.wait_for(lambda: run.seconds() > begun + share * durations_s[stage])
+        run.wait_for(lambda: run.new_files(stage) or passed())
+    elif run.wait_for(lambda: run.jobs(stage) or passed()):
+        until = run.seconds() + share * durations_s[stage]
+        run.wait_for(lambda: run.seconds() > until or not run.jobs(stage, at_work=True))
     return run.kill()
 
 

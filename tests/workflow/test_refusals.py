@@ -239,7 +239,7 @@ def test_a_damaged_file_of_an_earlier_step_is_named(snakemake, own):
     code, output = snakemake(own["folder"], *arguments)
     assert code != 0
     (told,) = [line for line in output.splitlines() if line.startswith("fuse_extended_depth_of_field:")]
-    assert "results/mine/aligned/s2.ome.tif: truncated" in told
+    assert "results/mine/aligned/s2.ome.tif: a TIFF file that is truncated" in told
     assert "delete it and run the same command" in told
     aligned.unlink()
     code, output = snakemake(own["folder"], *arguments)
@@ -275,5 +275,5 @@ def test_a_config_that_names_an_object_of_python_is_not_read(snakemake, own):
     path.write_text(path.read_text() + f"seed: !!python/object/apply:os.mkdir ['{own['folder'] / 'made'}']\n")
     code, output = snakemake(own["folder"], "--configfile", path, "--dry-run", "--", "manifests")
     assert code != 0
-    assert "python/object/apply" in output
+    assert "Config file is not valid JSON or YAML" in output
     assert not (own["folder"] / "made").exists()
