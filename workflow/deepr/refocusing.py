@@ -104,9 +104,15 @@ class _Work:
 
 def _load(network, decoder):
     """Load the networks; give what is done to planes, refocusing first, and the number of their channels."""
+    from deepr.intermediates import check_file
     from deepr.networks.inference import load_generator, refocus_stack
 
-    generator = load_generator(network)
+    path = Path(network)
+    file = path / "generator.keras" if path.is_dir() else path
+    if file.is_file():
+        # A file that is not whole is refused before Keras stumbles over it.
+        check_file(file)
+    generator = load_generator(path)
     channels = generator.input_shape[-1]
     if channels not in (1, 3) or generator.output_shape[-1] != channels:
         raise InputError(
