@@ -59,7 +59,7 @@ def results(tmp_path, monkeypatch, model):
     with SlideWriter(folder / "aligned" / "s1.ome.tif", 0.325, "20x/0.75", "DAPI", "own") as writer:
         writer.write("f1", np.random.default_rng(0).integers(0, 99, (3, 20, 30), np.uint16), range(3))
     write_table(pd.DataFrame(PATCHES, columns=list(COLUMNS)), folder / "manifest.tsv")
-    write_table(pd.DataFrame({"plane": [0, 1], "note": ["a\tb", "two\nlines"]}), folder / "s1.tsv")
+    write_table(pd.DataFrame({"plane": [0, 1], "note": ["a\tb", "two\nlines \u2028 or more"]}), folder / "s1.tsv")
     write_json({"seed": 1}, folder / "config.json")
     shutil.copy(model, folder / "generator.keras")
     checkpoint = Checkpoint(folder / "checkpoint" / "training", {"seed": 1}, ["iteration", "berhu"])

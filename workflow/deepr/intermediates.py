@@ -1,6 +1,7 @@
 """Files that earlier steps made: one that was damaged since is named before a step begins its own work."""
 
 import csv
+import io
 import json
 import zipfile
 import zlib
@@ -91,7 +92,7 @@ def _check_table(path):
     if not data.endswith(b"\n"):
         raise InputError(f"{path}: found {'a cut line at the end' if data else 'an empty file'}, {wanted}")
     try:
-        rows = csv.reader(data.decode("utf-8").splitlines(keepends=True), delimiter="\t", strict=True)
+        rows = csv.reader(io.StringIO(data.decode("utf-8"), newline=""), delimiter="\t", strict=True)
         header = next(rows)
         if len(header) < 2 or len(set(header)) < len(header) or not all(header):
             raise InputError(f"{path}: found the header {' '.join(header)[:60]!r}, {wanted}")
