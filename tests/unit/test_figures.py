@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from deepr.figures import style
+from deepr.figures.curves import draw_quality_curves
 from deepr.figures.figure_2 import draw_figure_2
 from deepr.figures.figure_s8 import draw_figure_s8, hanning_smooth
 from deepr.figures.figure_s9 import draw_figure_s9, lay_out
@@ -108,6 +109,34 @@ def test_figure_2_without_noise_free_truth(results, tmp_path):
     measurements = results["measurements"].assign(ssim_noise_free="", rmse_noise_free="")
     draw(results, tmp_path / "fig2", measurements=measurements)
     assert set(read_table(tmp_path / "fig2.tsv")["metric"]) == {"ssim", "rmse"}
+
+
+@pytest.mark.parametrize(("z_limit_um", "farthest_um"), [(10.0, 10.0), (4.0, 4.0), (None, 12.0)])
+def test_figure_2_shows_defocus_up_to_its_limit(results, tmp_path, z_limit_um, farthest_um):
+    """The region's curve and the means end there; without a limit everything that was measured is shown."""
+    draw(results, tmp_path / "fig2", z_limit_um=z_limit_um)
+    table = read_table(tmp_path / "fig2.tsv")
+    assert table.loc[table["curve"] == "region", "z_um"].abs().max() == farthest_um
+    draw_quality_curves([("a", 5.0, results["measurements"])], "own", "own", tmp_path / "curves", z_limit_um)
+    assert read_table(tmp_path / "curves.tsv")["z_um"].abs().max() == farthest_um
+
+
+def test_any_number_of_networks_is_drawn_each_in_its_own_colour(results, tmp_path):
+    """The paper compares three; a person may train more."""
+    networks = [(f"n{number}", 5.0, results["measurements"]) for number in range(7)]
+    draw_quality_curves(networks, "own", "own", tmp_path / "curves")
+    assert read_table(tmp_path / "curves.tsv")["network"].nunique() == 7 + 1
+    with pytest.raises(ValueError, match="no networks to draw"):
+        draw_quality_curves([], "own", "own", tmp_path / "none")
+
+
+@pytest.mark.parametrize(("z_limit_um", "ticks_um"), [(10, [-10, -5, 0, 5, 10]), (4, [-4, -2, 0, 2, 4])])
+def test_ticks_of_defocus_are_round_numbers(z_limit_um, ticks_um):
+    """Every 5 um in the paper's figures, and zero is always among them."""
+    axes = style.axes_mm(style.new_figure(40), 5, 5, 70, 30)
+    style.label_defocus(axes, z_limit_um)
+    shown = [tick for tick in axes.get_xticks() if abs(tick) <= z_limit_um]
+    np.testing.assert_allclose(shown, ticks_um)
 
 
 def test_figure_2_refuses_what_does_not_belong_together(results, tmp_path):

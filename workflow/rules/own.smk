@@ -1,4 +1,4 @@
-"""A person's own stacks: what a network makes of them, in figures and a table."""
+"""A person's own stacks: what networks make of them, in figures and a table."""
 
 # Every network that was trained on own stacks, with each of its data sets.
 OWN_PAIRS = [
@@ -6,9 +6,15 @@ OWN_PAIRS = [
 ]
 
 
+def own_networks_of(dataset):
+    """List the networks that were trained on a data set of a person's own stacks."""
+    return [network for network, name in OWN_PAIRS if name == dataset]
+
+
 rule own:
     input:
         [f"results/own/{network}/{dataset}/quality.svg" for network, dataset in OWN_PAIRS],
+        [f"results/own/{dataset}_networks.svg" for dataset in OWN if own_networks_of(dataset)],
         "results/own/summary.tsv" if OWN_PAIRS else [],
 
 
@@ -39,10 +45,43 @@ rule draw_own_figure:
         range_um=lambda wildcards: range_of(wildcards.network),
         data_source="own",
         scale=config["scale"],
+        # The paper's figures end at 10 um; own stacks may be of any range.
+        z_limit_um=None,
     message:
         "Draw what {wildcards.network} makes of unseen stacks of {wildcards.dataset}, and image quality against defocus."
     script:
         "../scripts/draw_figure_2.py"
+
+
+rule compare_own_networks:
+    input:
+        lambda wildcards: [predictions_of(network, wildcards.dataset) for network in own_networks_of(wildcards.dataset)],
+    output:
+        report("results/own/{dataset}_networks.svg", caption="../report/own_networks.rst", category="Own stacks"),
+        multiext("results/own/{dataset}_networks", ".pdf", ".png", ".tsv"),
+    log:
+        "results/logs/own/{dataset}_networks.log",
+    benchmark:
+        "results/benchmarks/own/{dataset}_networks.tsv"
+    wildcard_constraints:
+        dataset=any_of(OWN),
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=20,
+    params:
+        code=source_hash("draw_quality_curves.py"),
+        names=lambda wildcards: own_networks_of(wildcards.dataset),
+        ranges_um=lambda wildcards: [range_of(network) for network in own_networks_of(wildcards.dataset)],
+        data_source="own",
+        scale=config["scale"],
+        z_limit_um=None,
+    message:
+        "Draw image quality against defocus of every network on unseen stacks of {wildcards.dataset}."
+    script:
+        "../scripts/draw_quality_curves.py"
 
 
 rule summarise_own_tests:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from deepr.figures.figure_2 import draw_figure_2
+from deepr.figures.images import Z_LIMIT_UM
 from deepr.runtime import logged
 from deepr.tables import read_table
 
@@ -30,4 +31,5 @@ if __name__ == "__main__":
             range_um=snakemake.params.range_um,
             data_source=snakemake.params.data_source,
             scale=snakemake.params.scale,
+            z_limit_um=snakemake.params.get("z_limit_um", Z_LIMIT_UM),
         )

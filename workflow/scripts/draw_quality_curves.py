@@ -1,8 +1,9 @@
-"""Draw image quality against defocus for one network or several (Figures S4 and S5)."""
+"""Draw image quality against defocus for one network or several (Figures S4 and S5, and of own stacks)."""
 
 from pathlib import Path
 
 from deepr.figures.curves import draw_quality_curves
+from deepr.figures.images import Z_LIMIT_UM
 from deepr.runtime import logged
 from deepr.tables import read_table
 
@@ -18,4 +19,5 @@ if __name__ == "__main__":
             data_source=snakemake.params.data_source,
             scale=snakemake.params.scale,
             output_base=Path(snakemake.output[0]).with_suffix(""),
+            z_limit_um=snakemake.params.get("z_limit_um", Z_LIMIT_UM),
         )

@@ -9,6 +9,7 @@ from deepr.figures import style
 from deepr.figures.images import (
     Z_LIMIT_UM,
     busiest_region,
+    farthest_um,
     mark_absent,
     nearest_plane,
     read_patch,
@@ -27,7 +28,9 @@ METRICS = {"ssim": "SSIM", "rmse": "RMSE (standard deviations)"}
 
 
 @style.paper_style
-def draw_figure_2(measurements, manifest, slides, predictions, range_um, data_source, scale, output_base):
+def draw_figure_2(
+    measurements, manifest, slides, predictions, range_um, data_source, scale, output_base, z_limit_um=Z_LIMIT_UM
+):
     """Draw Figure 2 from results and write it as PDF, SVG, PNG and a table of its numbers.
 
     Parameters
@@ -50,6 +53,8 @@ def draw_figure_2(measurements, manifest, slides, predictions, range_um, data_so
         Name of the scale, stamped on the figure.
     output_base : str or Path
         Path without suffix.
+    z_limit_um : float, optional
+        Largest defocus shown, to both sides; None for all that was measured.
 
     Raises
     ------
@@ -69,7 +74,8 @@ def draw_figure_2(measurements, manifest, slides, predictions, range_um, data_so
     if len(networks) != 1:
         raise ValueError(f"Figure 2 shows one network, the measurements are of {list(networks)}")
     patch = typical_patch(measurements, range_um)
-    images = read_patch(patch, manifest, slides, predictions)
+    z_limit_um = farthest_um(measurements) if z_limit_um is None else z_limit_um
+    images = read_patch(patch, manifest, slides, predictions, z_limit_um)
     region = busiest_region(images["truth"], max(7, round(REGION_SHARE * len(images["truth"]))))
     region_scores = _score_region(images, region)
 
@@ -81,7 +87,7 @@ def draw_figure_2(measurements, manifest, slides, predictions, range_um, data_so
         metric: summarise_by_defocus(measurements, metric)
         for metric in ("ssim", "rmse", "ssim_noise_free", "rmse_noise_free")
     }
-    _draw_curves(figure, summaries, region_scores, range_um)
+    _draw_curves(figure, summaries, region_scores, range_um, z_limit_um)
     style.provenance_line(figure, data_source, scale)
     style.save_figure(figure, output_base)
     style.save_numbers(_numbers(summaries, region_scores, patch, region, shown_um), output_base)
@@ -169,27 +175,26 @@ def _draw_region(figure, images, region, limits, range_um):
     return shown_um
 
 
-def _draw_curves(figure, summaries, region_scores, range_um):
+def _draw_curves(figure, summaries, region_scores, range_um, z_limit_um):
     top, width, height = 126.0, 76.0, 36.0
     for column, (metric, label) in enumerate(METRICS.items()):
         axes = style.axes_mm(figure, 12 + column * (width + 13), top, width, height)
-        style.shade_training_range(axes, range_um, -Z_LIMIT_UM, Z_LIMIT_UM)
+        style.shade_training_range(axes, range_um, -z_limit_um, z_limit_um)
         for kind, (_, colour) in IMAGES.items():
             own = region_scores[region_scores["image"] == kind]
             axes.plot(own["z_um"], own[metric], color=colour, lw=0.6, marker="o", ms=1.6, mfc="white", mew=0.5)
-            curve = _curve(summaries[metric], kind)
+            curve = _curve(summaries[metric], kind, z_limit_um)
             style.mean_and_band(axes, curve["z_um"], curve["mean"], curve["std"].fillna(0), colour, None)
-            noise_free = _curve(summaries[f"{metric}_noise_free"], kind)
+            noise_free = _curve(summaries[f"{metric}_noise_free"], kind, z_limit_um)
             axes.plot(noise_free["z_um"], noise_free["mean"], color=colour, lw=0.8, ls=(0, (4, 2)))
-        axes.set_xticks(np.arange(-Z_LIMIT_UM, Z_LIMIT_UM + 1, 2.5), minor=True)
-        axes.set_xticks(np.arange(-Z_LIMIT_UM, Z_LIMIT_UM + 1, 5))
-        axes.set_xlabel("Axial defocus distance z (µm)")
+        style.label_defocus(axes, z_limit_um)
+        style.halve_ticks(axes)
         axes.set_ylabel(label)
         axes.set_ylim(bottom=0)
         if metric == "ssim":
             axes.set_ylim(min(0, _lowest(summaries)), 1)
             axes.axhline(0.7, color=style.NOTE_COLOUR, lw=0.5, ls=":")
-            axes.text(9.8, 0.705, "0.7", ha="right", va="bottom", size=5.5, color=style.NOTE_COLOUR)
+            axes.text(0.98 * z_limit_um, 0.705, "0.7", ha="right", va="bottom", size=5.5, color=style.NOTE_COLOUR)
     has_noise_free = not summaries["ssim_noise_free"].empty
     figure.legend(
         handles=_legend(summaries["ssim"], has_noise_free),
@@ -225,8 +230,8 @@ def _legend(summary, has_noise_free):
     ]
 
 
-def _curve(summary, kind):
-    return summary[(summary["image"] == kind) & (summary["z_um"].abs() <= Z_LIMIT_UM + 1e-3)]
+def _curve(summary, kind, z_limit_um):
+    return summary[(summary["image"] == kind) & (summary["z_um"].abs() <= z_limit_um + 1e-3)]
 
 
 def _numbers(summaries, region_scores, patch, region, shown_um):

@@ -67,7 +67,12 @@ def busiest_region(image, size):
     return slice(y, y + size), slice(x, x + size)
 
 
-def read_patch(patch, manifest, slides, predictions):
+def farthest_um(measurements):
+    """Give the distance from focus of the farthest plane that was measured."""
+    return float(measurements["z_um"].abs().max())
+
+
+def read_patch(patch, manifest, slides, predictions, z_limit_um=Z_LIMIT_UM):
     """Read a patch: ground truth, inputs and outputs by their z, all normalised.
 
     Parameters
@@ -77,6 +82,8 @@ def read_patch(patch, manifest, slides, predictions):
     manifest : DataFrame
     slides, predictions : list of path
         Aligned test slides, and the network's outputs under the same file names.
+    z_limit_um : float
+        Planes farther from focus are left out.
 
     Returns
     -------
@@ -91,7 +98,7 @@ def read_patch(patch, manifest, slides, predictions):
     row, window = _place(patch, manifest)
     with open_slide(_path_of(slides, patch["slide"])) as slide:
         stack, z_um = slide.stack(patch["fov"]), slide.z_um(patch["fov"]) - row["focus_z_um"]
-        shown = np.abs(z_um) <= Z_LIMIT_UM + 1e-3
+        shown = np.abs(z_um) <= z_limit_um + 1e-3
         inputs = {round(z, 3) + 0.0: normalise(stack[i][window]) for i, z in enumerate(z_um) if shown[i]}
         truth = normalise(stack[row["focus_plane"]][window])
         pixel_um = slide.pixel_um
@@ -100,7 +107,7 @@ def read_patch(patch, manifest, slides, predictions):
         if field not in slide.fields:
             raise InputError(f"{slide.path}: no prediction named {field!r} of the measured patch")
         stack, z_um = slide.stack(field), slide.z_um(field)
-        outputs = {round(z, 3) + 0.0: normalise(stack[i]) for i, z in enumerate(z_um) if abs(z) <= Z_LIMIT_UM + 1e-3}
+        outputs = {round(z, 3) + 0.0: normalise(stack[i]) for i, z in enumerate(z_um) if abs(z) <= z_limit_um + 1e-3}
     return {"truth": truth, "input": inputs, "output": outputs, "pixel_um": pixel_um}
 
 

@@ -4,6 +4,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import AutoMinorLocator, MaxNLocator
 
 from deepr.metrics import normalise
 from deepr.runtime import write_atomically
@@ -231,6 +232,17 @@ def shade_training_range(axes, range_um, low_um=-10.0, high_um=10.0):
         if end > start:
             axes.axvspan(start, end, color=BEYOND_COLOUR, lw=0, zorder=-2)
     axes.axvspan(max(-range_um, low_um), min(range_um, high_um), color=WITHIN_COLOUR, lw=0, zorder=-2)
+
+
+def label_defocus(axes, z_limit_um):
+    """Make an x axis one of defocus, from -z_limit_um to z_limit_um: every 5 um for the paper's 10."""
+    axes.set(xlabel="Axial defocus distance z (µm)", xlim=(-z_limit_um, z_limit_um))
+    axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
+
+
+def halve_ticks(axes):
+    """Add an unlabelled tick between every two of the x axis."""
+    axes.xaxis.set_minor_locator(AutoMinorLocator(2))
 
 
 def mean_and_band(axes, x, mean, deviation, colour, label, **line):
