@@ -44,6 +44,7 @@ rule all:
     input:
         [files_of_target(target) for target in TARGETS],
         [files_of_network(network) for network in DEEPR],
+        OWN_FILES,
         "results/scorecard.tsv",
 
 

@@ -104,7 +104,7 @@ def test_a_sheet_of_networks_is_read(tmp_path):
         ),
         (["first", "deepr", "ovary", "5", ""], r"column name: found 'first' again, .*\(first on line 2\)"),
         (["a", "deepr", "ovary", "5", "", "9", "64", "x"], "found 8 cells, wanted 7"),
-        (["a", "deepr", "ovary", "5", "", "9", "70"], "column crop_px: found '70', wanted"),
+        (["a", "deepr", "ovary", "5", "", "9", "70"], "column crop_px: found '70', wanted a multiple of 32"),
     ],
 )
 def test_wrong_networks_are_refused(tmp_path, row, sentence):
@@ -130,6 +130,11 @@ def test_wrong_columns_are_refused(tmp_path):
         networks(tmp_path, header=["name", "datasets", "name", "range_um"])
     with pytest.raises(InputError, match=r"nowhere\.tsv: no such file, wanted a sheet"):
         read_networks(tmp_path / "nowhere.tsv", datasets=[])
+    for number, between in enumerate(",; "):
+        path = tmp_path / f"{number}.tsv"
+        path.write_text(between.join(NETWORKS) + "\n")
+        with pytest.raises(InputError, match=rf"{number}\.tsv: found no tab in the header 'name.*', wanted tab-separated"):
+            read_networks(path, datasets=[])
     (tmp_path / "empty.tsv").write_text("\n# nothing\n")
     with pytest.raises(InputError, match=r"empty\.tsv: found no header"):
         read_networks(tmp_path / "empty.tsv", datasets=[])
@@ -181,7 +186,7 @@ def test_files_of_a_pattern_come_in_natural_order(tmp_path):
     [
         ({"path": "f3.tif"}, r"column path: found no file .*f3\.tif, wanted a z-stack"),
         ({"path": "g*.tif"}, r"column path: nothing matches .*g\*\.tif, wanted one file per plane"),
-        ({"path": ""}, "column path: found an empty cell, wanted at least one"),
+        ({"path": ""}, "column path: found an empty cell, wanted some text"),
         ({"fov": "f1"}, r"column fov: found own/s1/f1 again, .*\(first on line 2\)"),
         ({"path": "f1.tif"}, r"column path: found the files of line 2 again"),
         ({"split": "test"}, "column split: found 'test', wanted 'train' as on line 2 .* slide own/s1"),
@@ -193,6 +198,8 @@ def test_files_of_a_pattern_come_in_natural_order(tmp_path):
         ({"z_um": "0 1"}, "columns step_um and z_um: found both, wanted exactly one"),
         ({"step_um": "0"}, "column step_um: found '0', wanted a number other than 0"),
         ({"step_um": "", "z_um": "0 one"}, "column z_um: found '0 one', wanted a number"),
+        ({"step_um": "", "z_um": "0,5 1,0"}, r"column z_um: found '0,5 1,0', wanted a number \(with a point"),
+        ({"pixel_um": "0,325"}, r"column pixel_um: found '0,325', wanted a number \(with a point, without a unit\)"),
         ({"axes": "XYZ"}, "column axes: found 'XYZ', wanted one of ZYX, ZCYX"),
         ({"channel_index": "-1"}, "column channel_index: found '-1', wanted a number of at least 0"),
         ({"channel_index": "1.5"}, "column channel_index: found '1.5', wanted a whole number"),

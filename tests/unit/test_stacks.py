@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+from deepr.calibration import uncalibrated_stacks
+from deepr.images import read_calibration
 from deepr.sheets import read_stacks
 from deepr.stacks import check_stack, check_stacks, narrow_fields, read_stack
 from deepr.tables import InputError
@@ -98,6 +100,47 @@ def test_one_file_per_plane_and_dimensions_of_one(tmp_path):
     write(paths[1], stack[1][np.newaxis], metadata={"axes": "ZYX"})
     found, _ = read_stack(make_row(paths, "YX"))
     np.testing.assert_array_equal(found, stack)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "found"),
+    [
+        ({"imagej": True, "resolution": (2, 2), "metadata": {"unit": "um", "spacing": 0.5, "axes": "ZYX"}}, (0.5, 0.5)),
+        ({"imagej": True, "resolution": (2, 2), "metadata": {"axes": "ZYX"}}, (None, None)),
+        (
+            {"ome": True, "metadata": {"PhysicalSizeX": 325, "PhysicalSizeXUnit": "nm", "PhysicalSizeZ": 2, "axes": "ZYX"}},
+            (0.325, 2),
+        ),
+        ({"resolution": (300, 300), "resolutionunit": "INCH"}, (None, None)),
+    ],
+)
+def test_what_a_file_says_of_its_pixels_and_planes(tmp_path, keywords, found):
+    """OME's and ImageJ's words count if they come with a unit; the dots per inch of a printer do not."""
+    path = write(tmp_path / "a.tif", random_stack(5, 20, 30), **keywords)
+    assert read_calibration(path) == pytest.approx(found) if None not in found else read_calibration(path) == found
+
+
+def test_a_sheet_that_contradicts_its_files_is_told(tmp_path):
+    """Nanometres for micrometres and another step: the first is named, the others are counted, both are taken."""
+    calibration = {"unit": "um", "spacing": 0.5, "axes": "ZYX"}
+    path = write(tmp_path / "a.tif", random_stack(5, 20, 30), imagej=True, resolution=(4, 4), metadata=calibration)
+    rows = {"right": {}, "nanometres": {"pixel_um": 250.0}, "step": {"step_um": 1.0}, "down": {"step_um": -0.5}}
+    rows["heights"] = {"step_um": np.nan, "z_um": (0, 1, 2, 3, 4)}
+    frame = pd.DataFrame([make_row(path, pixel_um=0.25) | changes for changes in rows.values()], index=list(rows))
+    assert uncalibrated_stacks(frame.loc[["right", "down", "heights"]]) == ""
+    assert "a.tif: step_um is 1, but the file says 0.5 um; the sheet is taken" in uncalibrated_stacks(frame.loc[["step"]])
+    sentence = uncalibrated_stacks(frame)
+    assert "stacks.tsv, line 2" in sentence
+    assert "pixel_um is 250, but the file says 0.25 um (2 of 5 rows differ)" in sentence
+
+
+@pytest.mark.parametrize("changes", [{"step_um": 2.0}, {"step_um": np.nan, "z_um": (0, 2, 4, 6, 8)}])
+def test_planes_farther_apart_than_the_range_are_refused(tmp_path, changes):
+    """A network would see its focus planes alone, and learn nothing."""
+    row = make_row(write(tmp_path / "a.tif", random_stack(5, 20, 30)), **changes)
+    assert check_stack(row, range_um=2) == (5, 20, 30)
+    with pytest.raises(InputError, match=r"a\.tif: found planes 2 um apart, wanted at most 1\.5 um"):
+        check_stack(row, range_um=1.5)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import imagecodecs
 import numpy as np
 import tifffile
 
@@ -106,7 +105,10 @@ def read_image(path):
 
 
 def _read_png(path):
-    pixels = imagecodecs.png_decode(path.read_bytes())
+    # Here and not above: planning reads headers of TIFF files only, where this may not be installed.
+    from imagecodecs import png_decode
+
+    pixels = png_decode(path.read_bytes())
     if pixels.ndim == 3:
         # Grey or colour, each with or without opacity
         pixels = pixels[..., 0] if pixels.shape[2] <= 2 else pixels[..., :3]
@@ -134,6 +136,29 @@ def _read_tiff(path):
             # Pages of which nothing is said are a stack to every program
             image.axes = re.sub(r"^[QI](?=YXS?$)", "Z", axes)
     return _with_planes_last(image)
+
+
+def read_calibration(path):
+    """Read what a TIFF's OME or ImageJ metadata say of its pixels and planes, without its pixels.
+
+    Parameters
+    ----------
+    path : str or Path
+        A TIFF file that can be read.
+
+    Returns
+    -------
+    pixel_um, step_um : float or None
+        None where the file says nothing. Resolution tags alone do not count: most programs write the
+        screen's or the printer's.
+    """
+    with tifffile.TiffFile(path) as tiff:
+        series = tiff.series[0]
+        if tiff.is_ome:
+            return read_ome(tiff.ome_metadata, series.axes, len(series.pages))[:2]
+        if tiff.is_imagej:
+            return read_imagej(tiff.imagej_metadata or {}, series.keyframe)[:2]
+    return None, None
 
 
 def _with_planes_last(image):
@@ -175,7 +200,9 @@ def write_image(path, image, planes):
     photometric = "rgb" if image.colour else "minisblack"
     with write_atomically(path) as temporary:
         if image.format == "png":
-            temporary.write_bytes(imagecodecs.png_encode(next(iter(planes))))
+            from imagecodecs import png_encode
+
+            temporary.write_bytes(png_encode(next(iter(planes))))
             return
         ome = image.format == "ome" or not _imagej_can_hold(image)
         if ome:

@@ -211,6 +211,11 @@ def _read_cells(path, columns):
     if not rows:
         raise InputError(f"{path}: found no header, wanted the columns {_listed(columns)}")
     header = rows.pop(next(iter(rows)))
+    if len(header) == 1 and header[0] not in columns:
+        raise InputError(
+            f"{path}: found no tab in the header '{header[0]}', wanted tab-separated text with the columns"
+            f" {_listed(columns)}"
+        )
     for line, row in rows.items():
         if len(row) > len(header):
             raise InputError(f"{path}, line {line}: found {len(row)} cells, wanted {len(header)} as in the header")
@@ -224,7 +229,9 @@ def _value(text, rules):
         return rules["default"]
     types = np.atleast_1d(rules["type"])
     if "array" in types:
-        words = [word for word in re.split(r"[\s,;]+", text) if word]
+        # In a list of numbers a comma may be somebody's decimal point.
+        between = r"[\s;]+" if rules["items"]["type"] == "number" else r"[\s,;]+"
+        words = [word for word in re.split(between, text) if word]
         return [_value(word, rules["items"]) for word in words]
     if "integer" in types and re.fullmatch(r"[+-]?\d+", text):
         return int(text)
@@ -254,10 +261,12 @@ def _wanted(error):
         return "a number other than 0" if "const" in rule else "a number"
     if error.validator == "uniqueItems":
         return "each one once"
+    if error.validator == "multipleOf":
+        return f"a multiple of {rule}"
     if error.validator in ("minLength", "minItems"):
-        return "at least one"
+        return "some text" if error.validator == "minLength" else "at least one"
     types = np.atleast_1d(rule)
-    return {"number": "a number", "integer": "a whole number"}.get(types[0], f"a value of type {types[0]}")
+    return {"number": "a number (with a point, without a unit)", "integer": "a whole number"}.get(types[0], f"a value of type {types[0]}")
 
 
 def _listed(names):

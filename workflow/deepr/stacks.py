@@ -33,7 +33,7 @@ def check_stacks(frame, patch_px=None, range_um=None):
         Side of a patch that has to fit into each field.
     range_um : float, optional
         Distance from focus that a network is to be trained for; the planes of training rows must span twice
-        as much.
+        as much, and lie no farther apart.
 
     Returns
     -------
@@ -131,7 +131,8 @@ def check_stack(row, patch_px=None, range_um=None):
     planes, height, width = sizes.get("Z", len(paths)), sizes["Y"], sizes["X"]
     if planes < 2:
         _refuse(row, "one plane only", "a z-stack of two or more")
-    span_um = float(np.ptp(_planes_z_um(row, planes)))
+    z_um = _planes_z_um(row, planes)
+    span_um, step_um = float(np.ptp(z_um)), float(np.abs(np.diff(z_um)).min())
     if patch_px is not None and min(height, width) < patch_px:
         _refuse(row, f"a field of {height} x {width} px", f"at least {patch_px} x {patch_px} px (patch_px)")
     if range_um is not None and range_um > span_um / 2 + 1e-6:
@@ -139,6 +140,12 @@ def check_stack(row, patch_px=None, range_um=None):
             row,
             f"planes over {span_um:g} um",
             f"at least {2 * range_um:g} um for a network with range_um {range_um:g}",
+        )
+    if range_um is not None and range_um < step_um - 1e-6:
+        _refuse(
+            row,
+            f"planes {step_um:g} um apart",
+            f"at most {range_um:g} um, for a network with range_um {range_um:g} would see the focus plane alone",
         )
     return (planes, height, width, *((3,) if "S" in sizes else ()))
 

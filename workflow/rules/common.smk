@@ -4,6 +4,7 @@ from functools import cache
 
 from deepr.bbbc006 import CHANNELS, OBJECTIVE as BBBC006_OBJECTIVE, PIXEL_UM as BBBC006_PIXEL_UM
 from deepr.bbbc006 import SHAPE as BBBC006_SHAPE, choose_wells
+from deepr.calibration import uncalibrated_stacks
 import numpy as np
 from deepr.configuration import PUBLIC, SETTINGS_WITHOUT_RESULT, training_settings
 from deepr.configuration import check_mixtures, check_plan, complete_config, planes_um
@@ -44,7 +45,7 @@ def plan():
             range_um = users["range_um"].max() if len(users) else None
             facts = check_stacks(rows, patch_px=patch_px, range_um=range_um)
             stacks.loc[rows.index, "stack_mb"] = facts["stack_mb"]
-            remarks.append(narrow_fields(rows, facts, patch_px))
+            remarks += [narrow_fields(rows, facts, patch_px), uncalibrated_stacks(rows)]
             own_images[name] = {"channels": facts["channels"].iloc[0], "pixel_um": set(rows["pixel_um"])}
         remarks += check_mixtures(config, networks, {**images_of_microscopes(), **own_images})
         for remark in filter(None, remarks):
