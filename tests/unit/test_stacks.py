@@ -108,7 +108,10 @@ def test_one_file_per_plane_and_dimensions_of_one(tmp_path):
         ({"imagej": True, "resolution": (2, 2), "metadata": {"unit": "um", "spacing": 0.5, "axes": "ZYX"}}, (0.5, 0.5)),
         ({"imagej": True, "resolution": (2, 2), "metadata": {"axes": "ZYX"}}, (None, None)),
         (
-            {"ome": True, "metadata": {"PhysicalSizeX": 325, "PhysicalSizeXUnit": "nm", "PhysicalSizeZ": 2, "axes": "ZYX"}},
+            {
+                "ome": True,
+                "metadata": {"PhysicalSizeX": 325, "PhysicalSizeXUnit": "nm", "PhysicalSizeZ": 2, "axes": "ZYX"},
+            },
             (0.325, 2),
         ),
         ({"resolution": (300, 300), "resolutionunit": "INCH"}, (None, None)),
@@ -128,7 +131,9 @@ def test_a_sheet_that_contradicts_its_files_is_told(tmp_path):
     rows["heights"] = {"step_um": np.nan, "z_um": (0, 1, 2, 3, 4)}
     frame = pd.DataFrame([make_row(path, pixel_um=0.25) | changes for changes in rows.values()], index=list(rows))
     assert uncalibrated_stacks(frame.loc[["right", "down", "heights"]]) == ""
-    assert "a.tif: step_um is 1, but the file says 0.5 um; the sheet is taken" in uncalibrated_stacks(frame.loc[["step"]])
+    assert "a.tif: step_um is 1, but the file says 0.5 um; the sheet is taken" in uncalibrated_stacks(
+        frame.loc[["step"]]
+    )
     sentence = uncalibrated_stacks(frame)
     assert "stacks.tsv, line 2" in sentence
     assert "pixel_um is 250, but the file says 0.25 um (2 of 5 rows differ)" in sentence

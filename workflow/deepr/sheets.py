@@ -265,8 +265,9 @@ def _wanted(error):
         return f"a multiple of {rule}"
     if error.validator in ("minLength", "minItems"):
         return "some text" if error.validator == "minLength" else "at least one"
-    types = np.atleast_1d(rule)
-    return {"number": "a number (with a point, without a unit)", "integer": "a whole number"}.get(types[0], f"a value of type {types[0]}")
+    kind = np.atleast_1d(rule)[0]
+    words = {"number": "a number (with a point, without a unit)", "integer": "a whole number"}
+    return words.get(kind, f"a value of type {kind}")
 
 
 def _listed(names):
