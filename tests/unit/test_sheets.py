@@ -193,6 +193,7 @@ def test_files_of_a_pattern_come_in_natural_order(tmp_path):
         ({"split": "validation"}, "column split: found 'validation', wanted one of train, test"),
         ({"pixel_um": "0.65"}, "column pixel_um: found 0.65, wanted 0.325 as on line 2"),
         ({"pixel_um": ""}, "column pixel_um: found an empty cell, wanted a number"),
+        ({"pixel_um": "325"}, "column pixel_um: found '325', wanted a number of at most 100"),
         ({"pixel_um": "0"}, "column pixel_um: found '0', wanted a number above 0"),
         ({"step_um": ""}, "columns step_um and z_um: found neither, wanted exactly one"),
         ({"z_um": "0 1"}, "columns step_um and z_um: found both, wanted exactly one"),

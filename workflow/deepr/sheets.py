@@ -257,6 +257,8 @@ def _wanted(error):
         return f"a number above {rule}"
     if error.validator == "minimum":
         return f"a number of at least {rule}"
+    if error.validator == "maximum":
+        return f"a number of at most {rule}"
     if error.validator == "not":
         return "a number other than 0" if "const" in rule else "a number"
     if error.validator == "uniqueItems":

@@ -276,7 +276,7 @@ def _opened(row, path):
                 _refuse(row, f"{len(series)} images in one file", "one z-stack", path)
             yield series[0]
     except (tifffile.TiffFileError, struct.error, IndexError, OSError) as error:
-        _refuse(row, f"a truncated file or none that is TIFF ({error})", "a whole TIFF file", path, error)
+        _refuse(row, f"a truncated file or none that is TIFF ({error})", "a whole TIFF file, as Fiji saves", path, error)
     finally:
         logger.removeHandler(handler)
         logger.propagate = propagate
