@@ -1,6 +1,7 @@
 """A config is refused in one sentence, or complete."""
 
 import copy
+import json
 import re
 
 import numpy as np
@@ -35,6 +36,20 @@ def test_shipped_configs_are_accepted(repository, path):
     config = complete_config(yaml.safe_load((repository / path).read_text()))
     check_plan(config, networks(), NO_STACKS)
     assert config["training"]["batches_per_iteration"] == 3
+
+
+def test_a_network_starts_from_one_of_its_own_width_only(config, tmp_path):
+    """Said before anything is aligned, not at the start of the training."""
+    config, start = complete_config(config), networks(start_from=str(tmp_path))
+    with pytest.raises(InputError, match=r"start_from has no .*config\.json; wanted the folder as its training"):
+        check_plan(config, start, NO_STACKS)
+    for width, refused in ((8, False), (24, True)):
+        (tmp_path / "config.json").write_text(json.dumps({"settings": {"base_channels": width}}))
+        if refused:
+            with pytest.raises(InputError, match=r"has base_channels 24, and training\.base_channels .* is 8; wanted"):
+                check_plan(config, start, NO_STACKS)
+        else:
+            check_plan(config, start, NO_STACKS)
 
 
 def test_every_key_says_what_it_is_and_what_it_is_by_default():

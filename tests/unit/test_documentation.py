@@ -4,6 +4,7 @@ import ast
 import fnmatch
 import re
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def code_spans(text):
 def rows_of_tables(text):
     """Give the cells of every row of every table, without headers and rules."""
     lines = text.splitlines()
-    for above, line in zip(lines, lines[1:], strict=False):
+    for above, line in pairwise(lines):
         if line.startswith("| ") and above.startswith("|"):
             yield [cell.strip() for cell in line.strip("|").split(" | ")]
 
@@ -130,7 +131,7 @@ def test_the_ledger_names_code_that_exists():
         spans = code_spans(row[-1])
         assert spans, row
         for span in spans:
-            found = exists_in_library(span) or "/" in span and (REPOSITORY / span).is_file() or matches_a_key(span)
+            found = exists_in_library(span) or ("/" in span and (REPOSITORY / span).is_file()) or matches_a_key(span)
             assert found, f"{span} in the row '{row[0]}'"
 
 

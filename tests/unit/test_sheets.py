@@ -96,7 +96,7 @@ def test_a_sheet_of_networks_is_read(tmp_path):
         (["a", "deepr", "ovary", "5", "a"], "column start_from: found 'a', wanted .* kind deepr .*first"),
         (
             ["a", "deepz", "ovary", "5", "first"],
-            r"column start_from: found 'first', .*one of kind deepz \(none\)",
+            r"column start_from: found 'first', .*one of kind deepz in this sheet \(none\)",
         ),
         (
             ["a", "decoder", "ovary", "5", ""],
@@ -112,6 +112,22 @@ def test_wrong_networks_are_refused(tmp_path, row, sentence):
     with pytest.raises(InputError, match=rf"networks\.tsv, line 3[,:] {sentence}") as refusal:
         networks(tmp_path, ["first", "deepr", "ovary", "5", ""], row)
     assert "\n" not in str(refusal.value)
+
+
+def test_a_network_may_start_from_a_trained_one_of_another_run(tmp_path, monkeypatch):
+    """Its folder is written relative to the sheet's, and read relative to the working directory."""
+    folder = tmp_path / "results/networks/old"
+    folder.mkdir(parents=True)
+    (tmp_path / "own").mkdir()
+    monkeypatch.chdir(tmp_path)
+    row = ["new", "deepr", "ovary", "5", "../results/networks/old"]
+    with pytest.raises(InputError, match=r"line 2, column start_from: found no file .*old/generator\.keras, wanted"):
+        networks(tmp_path / "own", row)
+    (folder / "generator.keras").touch()
+    frame = networks(tmp_path / "own", row, ["newer", "deepr", "ovary", "5", "new"])
+    assert frame["start_from"].tolist() == ["results/networks/old", "new"]
+    with pytest.raises(InputError, match=r"column start_from: .* wanted for a network of kind decoder another one"):
+        networks(tmp_path / "own", ["d", "decoder", "ovary", "5", "../results/networks/old"])
 
 
 def test_networks_that_start_from_each_other_are_refused(tmp_path):

@@ -19,7 +19,7 @@ def targets(snakemake, tmp_path_factory):
 
 def documents(repository):
     paths = [repository / "README.md", *sorted((repository / "docs").glob("*.md")), repository / "config/README.md"]
-    return {path.name: path.read_text(encoding="utf-8") for path in paths}
+    return {str(path.relative_to(repository)): path.read_text(encoding="utf-8") for path in paths}
 
 
 def test_every_call_of_make_names_a_target(repository, targets):

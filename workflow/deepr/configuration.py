@@ -1,6 +1,7 @@
 """The run's config: checked before anything is planned, its gaps filled with the schema's defaults."""
 
 import difflib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -148,6 +149,8 @@ def check_plan(config, networks, own_stacks):
                         f"'{name}' end at {z_um[0]:g} and {z_um[-1]:g} um; wanted a range within them"
                     )
         _check_validation(row, config, own_stacks)
+        if "/" in row.start_from:
+            _check_start(row, config)
     weights = config["training"]["loss_weights"]
     if not config["training"]["pilot_iterations"] and not any(weights.values()):
         raise InputError(
@@ -243,6 +246,20 @@ def _check_validation(row, config, own_stacks):
         )
 
 
+def _check_start(row, config):
+    """Refuse to start from a network of another width, whose weights do not fit."""
+    about = Path(row.start_from) / "config.json"
+    if not about.is_file():
+        raise InputError(f"network '{row.name}': start_from has no {about}; wanted the folder as its training wrote it")
+    found = json.loads(about.read_text(encoding="utf-8"))["settings"]["base_channels"]
+    wanted = config["training"]["base_channels"]
+    if found != wanted:
+        raise InputError(
+            f"network '{row.name}': {row.start_from} has base_channels {found}, and training.base_channels of the "
+            f"config is {wanted}; wanted the same"
+        )
+
+
 def _check_public(name, dataset):
     wells = sum(dataset["wells"].values())
     if wells > len(WELLS):
@@ -317,7 +334,9 @@ def _sentence(error):
     if error.validator == "pattern" and "[A-Za-z][" in error.validator_value:
         return f"config: {key} has a '{error.instance}'; wanted names of letters, digits and _ that begin with a letter"
     wanted = {
-        "type": f"a value of type {error.validator_value}",
+        "type": "keys of its own below it (is the indentation right?)"
+        if error.validator_value == "object"
+        else f"a value of type {error.validator_value}",
         "enum": f"one of {', '.join(map(str, error.validator_value))}" if error.validator == "enum" else "",
         "minimum": f"at least {error.validator_value}",
         "maximum": f"at most {error.validator_value}",

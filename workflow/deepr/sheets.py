@@ -3,6 +3,7 @@
 import csv
 import glob
 import math
+import os
 import re
 from functools import cache
 from pathlib import Path
@@ -28,8 +29,8 @@ def read_networks(path, datasets):
     Returns
     -------
     DataFrame
-        Columns name, kind, datasets (separated by commas), range_um, start_from; the index is the line in the
-        sheet.
+        Columns name, kind, datasets (separated by commas), range_um, start_from (a name of the sheet, or a folder
+        relative to the working directory), iterations, crop_px; the index is the line in the sheet.
 
     Raises
     ------
@@ -53,15 +54,30 @@ def read_networks(path, datasets):
         wanted_kind = "deepr" if row["kind"] == "decoder" else row["kind"]
         others = [name for name, kind in kinds.items() if kind == wanted_kind and name != row["name"]]
         start_from = row["start_from"]
+        if "/" in start_from and row["kind"] == "deepr":
+            frame.loc[line, "start_from"] = _find_network(path, line, start_from)
+            continue
         if start_from not in others and (start_from or row["kind"] == "decoder"):
             found = repr(start_from) if start_from else "an empty cell"
+            folder = ", or the folder of a trained one, as ../results/networks/NAME" if row["kind"] == "deepr" else ""
             raise InputError(
-                f"{where} start_from: found {found}, wanted for a network of kind {row['kind']} one of kind"
-                f" {wanted_kind} ({_listed(others)})"
+                f"{where} start_from: found {found}, wanted for a network of kind {row['kind']} another one of kind"
+                f" {wanted_kind} in this sheet ({_listed(others)}){folder}"
             )
     _refuse_circles(path, frame)
     frame["datasets"] = [",".join(names) for names in frame["datasets"]]
     return frame
+
+
+def _find_network(sheet, line, folder):
+    """Give the folder of a network that was trained before; in the sheet it is relative to the sheet's folder."""
+    generator = Path(sheet).parent / folder / "generator.keras"
+    if not generator.is_file():
+        raise InputError(
+            f"{sheet}, line {line}, column start_from: found no file {generator}, wanted the folder of a trained"
+            " network, relative to the sheet's"
+        )
+    return _from_here(os.path.normpath(generator.parent))
 
 
 def _refuse_circles(path, frame):
@@ -69,7 +85,7 @@ def _refuse_circles(path, frame):
     start = dict(zip(frame["name"], frame["start_from"], strict=True))
     for line, name in frame["name"].items():
         chain = [name]
-        while start[chain[-1]]:
+        while start.get(chain[-1]):
             if start[chain[-1]] in chain:
                 circle = " from ".join([*chain, start[chain[-1]]])
                 raise InputError(
@@ -252,7 +268,7 @@ def _wanted(error):
     if error.validator == "pattern" and "[A-Za-z][" in rule:
         return "a name of letters, digits and _ that begins with a letter"
     if error.validator == "pattern":
-        return f"a name made of {rule.strip('^$+*')}"
+        return "a name made of letters, digits, _ and -"
     if error.validator == "exclusiveMinimum":
         return f"a number above {rule}"
     if error.validator == "minimum":

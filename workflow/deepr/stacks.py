@@ -239,7 +239,12 @@ def _read_header(row, path):
             _refuse(row, f"{sizes['S']} samples per pixel", "3 (red, green, blue)", path)
         channels = sizes.get("C", 1)
         if row["channel_index"] >= channels:
-            _refuse(row, f"{channels} channels", f"more than channel_index {row['channel_index']}", path)
+            _refuse(
+                row,
+                f"{channels} channel{'s' * (channels > 1)}",
+                f"more than channel_index {row['channel_index']}",
+                path,
+            )
         if dtype.name not in PIXEL_TYPES:
             _refuse(row, f"pixels of type {dtype.name}", f"one of {', '.join(PIXEL_TYPES)}", path)
         size, end = Path(path).stat().st_size, _end_of_pixels(series)
@@ -276,7 +281,9 @@ def _opened(row, path):
                 _refuse(row, f"{len(series)} images in one file", "one z-stack", path)
             yield series[0]
     except (tifffile.TiffFileError, struct.error, IndexError, OSError) as error:
-        _refuse(row, f"a truncated file or none that is TIFF ({error})", "a whole TIFF file, as Fiji saves", path, error)
+        _refuse(
+            row, f"a truncated file or none that is TIFF ({error})", "a whole TIFF file, as Fiji saves", path, error
+        )
     finally:
         logger.removeHandler(handler)
         logger.propagate = propagate

@@ -396,4 +396,5 @@ def cells_of_slide(wildcards, resources):
 def start_of_network(wildcards):
     """Name the generator that a network starts from, if its row says one."""
     start = NETWORKS.loc[wildcards.network, "start_from"]
-    return f"results/networks/{start}/generator.keras" if start else []
+    folder = start if "/" in start else f"results/networks/{start}"
+    return f"{folder}/generator.keras" if start else []
