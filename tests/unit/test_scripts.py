@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from align_slide import align_slide
+from build_manifest import write_manifest
 from deepr.slides import SlideWriter, open_slide
 from deepr.tables import InputError, read_table, write_table
 from scipy.ndimage import gaussian_filter
@@ -45,6 +46,28 @@ def test_a_field_that_drifted_too_far_is_left_out(tmp_path, caplog):
     assert read_table(tmp_path / "aligned.tsv")["fov"].unique().tolist() == ["steady", "calm"]
     assert "left out, for patch_px is 64, field runaway" in caplog.text
     assert "1 of 3 fields were left out" in caplog.text
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_split_without_patches_is_noticed_before_the_training(tmp_path, split):
+    """Where a network needs them; the sentence counts them by reason, and no manifest is written."""
+    rows = [
+        {"dataset": "mine", "slide": slide, "fov": f"{slide}{number}", "y": 0, "x": 0, "size": 64, "focus_plane": 3}
+        | {"focus_z_um": 3.0, "focus_ssim": 0.9, "contrast": 0.5, "kept": slide != split, "reason": ""}
+        for slide in ("train", "test")
+        for number in range(3)
+    ]
+    frame = pd.DataFrame(rows)
+    frame["reason"] = np.where(frame["kept"], "", "low contrast")
+    write_table(frame, tmp_path / "patches.tsv")
+    arguments = {"dataset": "mine", "test_slides": ["test"], "validation_fraction": 0.15, "seed": 1}
+    arguments |= {"patches_paths": [tmp_path / "patches.tsv"], "manifest_path": tmp_path / "manifest.tsv"}
+    sentence = f"data set mine: found none of 3 {split} patches fit to use .3 low contrast., wanted one at least"
+    with pytest.raises(InputError, match=sentence):
+        write_manifest(**arguments, wanted=["train", "test"])
+    assert not (tmp_path / "manifest.tsv").exists()
+    write_manifest(**arguments, wanted=[])
+    assert (tmp_path / "manifest.tsv").exists()
 
 
 def test_a_test_without_patches_says_so(tmp_path):

@@ -81,6 +81,21 @@ def range_beyond_the_stack(own):
     return r"line 2, a\.tif: found planes over 6 um, wanted at least 18 um for a network with range_um 9"
 
 
+def range_below_the_step(own):
+    write_networks(own, ["mine_3", "deepr", "mine", "0.5", ""])
+    return r"line 2, a\.tif: found planes 1 um apart, wanted at most 0\.5 um, .* would see the focus plane alone"
+
+
+def start_from_an_unknown_network(own):
+    write_networks(own, ["mine_3", "deepr", "mine", "3", "../results/networks/breast_5"])
+    return r"networks\.tsv, line 2, column start_from: found no file .*breast_5/generator\.keras, wanted the folder of"
+
+
+def commas_for_tabs(own):
+    (own["folder"] / "networks.tsv").write_text("name,kind,datasets,range_um\nmine_3,deepr,mine,3\n")
+    return r"networks\.tsv: found no tab in the header 'name,kind,datasets,range_um', wanted tab-separated text"
+
+
 def truncated_file(own):
     path = own["folder"] / "b.tif"
     path.write_bytes(path.read_bytes()[:5000])
@@ -149,6 +164,9 @@ def a_name_with_a_blank(own):
         slide_in_two_splits,
         unknown_dataset,
         range_beyond_the_stack,
+        range_below_the_step,
+        start_from_an_unknown_network,
+        commas_for_tabs,
         truncated_file,
         one_plane,
         wrong_axes,
@@ -171,6 +189,37 @@ def test_a_mistake_is_named_before_any_job(snakemake, own, mistake):
     assert "Traceback" not in output
     assert "import_slide" not in output
     assert not (own["folder"] / "results").exists()
+
+
+def test_the_target_own_is_no_success_without_own_networks(snakemake, own):
+    """Whoever forgets --configfile, or to name the data set in the sheet of networks, is told so."""
+    write_networks(own)
+    for arguments in ((), ("--configfile", own["write"]())):
+        code, output = snakemake(own["folder"], "--dry-run", *arguments, "--", "own")
+        assert code != 0
+        assert (
+            sum("target own: this config has no network on stacks of your own" in line for line in output.splitlines())
+            == 1
+        )
+
+
+def test_a_plain_run_brings_the_figures_of_own_stacks(snakemake, own):
+    """Without a target, everything that the config can give is planned."""
+    code, output = snakemake(own["folder"], "--configfile", own["write"](), "--dry-run")
+    assert code == 0, output
+    for rule in ("draw_own_figure", "compare_own_networks", "summarise_own_tests", "test_network"):
+        assert re.search(rf"^{rule} +1$", output, re.M), rule
+
+
+def test_pixels_that_contradict_the_files_are_told(snakemake, own):
+    """Nanometres for micrometres: one line, and the plan stands."""
+    for path in own["folder"].glob("*.tif"):
+        calibration = {"unit": "um", "axes": "ZYX", "spacing": 1.0}
+        tifffile.imwrite(path, tifffile.imread(path), imagej=True, resolution=(1 / 0.65,) * 2, metadata=calibration)
+    code, output = snakemake(own["folder"], "--configfile", own["write"](), "--dry-run", "--", "manifests")
+    assert code == 0, output
+    (told,) = [line for line in output.splitlines() if "stacks.tsv" in line]
+    assert "line 2, a.tif: pixel_um is 0.325, but the file says 0.65 um (3 of 3 rows differ)" in told
 
 
 def test_what_may_be_meant_is_told_and_planned(snakemake, own):

@@ -92,6 +92,11 @@ for name in BBBC006:
 DEEPR = list(NETWORKS.index[NETWORKS["kind"] == "deepr"])
 
 
+def trained_on(dataset):
+    """Say whether a network of kind deepr is trained, and so tested, on a data set."""
+    return any(dataset in datasets_of(NETWORKS.loc[network]) for network in DEEPR)
+
+
 @cache
 def splits_of(dataset):
     """Give the split ('train' or 'test') of each slide of a data set, by name, for jobs to look up by thousands."""

@@ -75,6 +75,7 @@ rule build_manifest:
         seed=config["seed"],
         test_slides=lambda wildcards: slides_of(wildcards.dataset, "test"),
         validation_fraction=config["split"]["validation_fraction"],
+        wanted=lambda wildcards: ["train", "test"] if trained_on(wildcards.dataset) else [],
     message:
         "Divide the patches of {wildcards.dataset} into training, validation and test by field of view."
     script:
