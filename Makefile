@@ -1,5 +1,5 @@
 # `make` builds an environment and everything in it; `make test` passes the tests. Nothing else is needed.
-# `make fig2`, `make tableS1`, `make manifests`: one target of the workflow.
+# `make fig2`, `make tableS1`, `make manifests`: one target of the workflow; `make own CONFIG=own/own.yaml`: your stacks.
 
 PYTHON ?= python3
 CORES ?= all
@@ -11,9 +11,9 @@ RUN := $(VENV)/bin/python workflow/run.py --cores $(CORES) $(if $(CONFIG),--conf
 export CONFIG
 
 .DEFAULT_GOAL := all
-.PHONY: all report plan test test-conda test-slurm test-faults lint benchmark clean environment figures manifests
+.PHONY: all report plan own test test-conda test-slurm test-faults lint benchmark clean environment figures manifests
 
-all figures manifests: environment
+all figures manifests own: environment
 	$(RUN) -- $@
 
 report: environment

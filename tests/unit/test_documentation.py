@@ -184,6 +184,19 @@ def test_every_column_of_a_sheet_is_explained(sheet):
         assert header.split("\t") == columns, path
 
 
+def test_every_result_is_explained():
+    """What the rules write stands in results/README.md, by its folder or its name."""
+    rules = "\n".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "workflow/rules").glob("*.smk"))
+    text = " ".join(span for row in rows_of_tables(read("results/README.md")) for span in code_spans(row[0] + row[1]))
+    outputs = {path for path in re.findall(r'"results/([^"]+)"', rules) if "/raw/" not in path}
+    assert len(outputs) > 50
+    for path in outputs:
+        # What stands in braces is a wildcard: a data set, a network.
+        folder_or_name = next((part for part in path.split("/") if not part.startswith("{")), None)
+        if folder_or_name is not None:
+            assert re.search(rf"\b{re.escape(folder_or_name.split('.')[0])}\b", text), path
+
+
 def rules_of_the_workflow():
     """Name the rules that stand in the files of the workflow (targets by name of figure or network are made later)."""
     files = [REPOSITORY / "Snakefile", *(REPOSITORY / "workflow/rules").glob("*.smk")]
