@@ -5,14 +5,14 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 from deepr.networks import deepz_training
-from deepr.networks.decoder import build_decoder, build_features, defocus_map, load_decoder
+from deepr.networks.decoder import build_decoder, build_features
 from deepr.networks.decoder_training import Decoding, train_decoder
 from deepr.networks.deepz_training import judgement_loss, propagation_loss, train_deepz
 from deepr.networks.generator import build_generator
-from deepr.networks.inference import load_generator
+from deepr.networks.inference import defocus_map, load_decoder, load_generator, virtually_refocus
 from deepr.networks.training import fix_threads
 from deepr.networks.virtual_pairs import DefocusPairs, PropagationPairs
-from deepr.networks.virtual_refocusing import propagate_through, virtually_refocus
+from deepr.networks.virtual_refocusing import propagate_through
 from deepr.tables import InputError, read_table
 
 # Must happen before TensorFlow's first operation, so when the tests are collected

@@ -105,7 +105,7 @@ class _Work:
 def _load(network, decoder):
     """Load the networks; give what is done to planes, refocusing first, and the number of their channels."""
     from deepr.intermediates import check_file
-    from deepr.networks.inference import load_generator, refocus_stack
+    from deepr.networks.blind_refocusing import load_generator, refocus_stack
 
     path = Path(network)
     file = path / "generator.keras" if path.is_dir() else path

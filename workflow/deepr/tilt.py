@@ -5,7 +5,7 @@ import pandas as pd
 
 from deepr.focus import normalized_variance
 from deepr.metrics import normalise
-from deepr.networks.inference import refocus_stack
+from deepr.networks.blind_refocusing import refocus_stack
 from deepr.sharpness import row_sharpness
 from deepr.tables import InputError
 
@@ -76,7 +76,7 @@ def measure_field(stack, z_um, generator, inputs_um=INPUT_Z_UM):
         Aligned planes of one field in order of z.
     z_um : (Z,) ndarray of float
     generator : keras.Model
-        From `deepr.networks.inference.load_generator`.
+        From `deepr.networks.blind_refocusing.load_generator`.
     inputs_um : sequence of float
         Positions to refocus, counted so that their middle is the reference's; the nearest planes are taken.
 

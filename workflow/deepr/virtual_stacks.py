@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from deepr.beads import measure_beads
-from deepr.networks.inference import refocus_stack
+from deepr.networks.blind_refocusing import refocus_stack
 from deepr.networks.virtual_refocusing import propagate_through
 
 INPUT_Z_UM = -2.0

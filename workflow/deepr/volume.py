@@ -8,7 +8,7 @@ from skimage.feature import peak_local_max
 from deepr.beads import FWHM_PER_SIGMA, REGION_UM
 from deepr.gaussians import SIGMA_X, SIGMA_Y, fit_gaussians
 from deepr.metrics import normalise
-from deepr.networks.inference import refocus_stack
+from deepr.networks.blind_refocusing import refocus_stack
 
 _NOISE_DEVIATIONS = 12.0
 

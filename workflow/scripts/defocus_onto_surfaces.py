@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from deepr.metrics import rmse, ssim
-from deepr.networks.inference import load_generator, refocus_stack
+from deepr.networks.blind_refocusing import load_generator, refocus_stack
 from deepr.networks.virtual_refocusing import propagate_through
 from deepr.runtime import logged, progress
 from deepr.slides import SlideWriter, open_slide

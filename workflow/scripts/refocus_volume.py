@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from deepr.networks.inference import load_generator
+from deepr.networks.blind_refocusing import load_generator
 from deepr.runtime import logged, progress
 from deepr.slides import SlideWriter, open_slide
 from deepr.tables import write_table

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from deepr.depth import measure_map
+from deepr.networks.blind_refocusing import load_generator, refocus_stack
 from deepr.networks.decoder import defocus_maps, load_decoder
-from deepr.networks.inference import load_generator, refocus_stack
 from deepr.runtime import logged, progress
 from deepr.slides import SlideWriter, open_slide
 from deepr.tables import InputError, read_table, write_table

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from deepr.networks.inference import load_generator
+from deepr.networks.blind_refocusing import load_generator
 from deepr.networks.testing import measure_patch, noise_free_patch, tidy
 from deepr.networks.training import fix_threads
 from deepr.runtime import logged, progress

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 from deepr.autofocus import CAMERA_PX, FRAME_AREA_MM2
-from deepr.networks.inference import load_generator, refocus, refocus_stack
+from deepr.networks.blind_refocusing import load_generator, refocus, refocus_stack
 from deepr.networks.training import fix_threads
 from deepr.runtime import logged
 from deepr.tables import write_table

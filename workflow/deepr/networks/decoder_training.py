@@ -9,9 +9,9 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from deepr.networks.blind_refocusing import load_generator
 from deepr.networks.checkpoints import Checkpoint
 from deepr.networks.decoder import build_decoder, build_features
-from deepr.networks.inference import load_generator
 from deepr.networks.loop import run_training
 from deepr.networks.optimizers import build_optimizer
 from deepr.networks.training import fix_threads

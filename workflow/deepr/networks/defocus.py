@@ -1,4 +1,4 @@
-"""Maps of defocus of images of any size: the decoder in tiles, as `deepr.networks.inference` refocuses."""
+"""Maps of defocus of images of any size: the decoder in tiles, as `deepr.networks.blind_refocusing` refocuses."""
 
 from pathlib import Path
 
@@ -8,8 +8,8 @@ from keras import layers
 
 from deepr.metrics import normalise
 from deepr.network_folders import name_of_generator, name_of_network
+from deepr.networks.blind_refocusing import TILE_OVERLAP_PX, WHOLE_IMAGE_PIXELS, refocus_stack
 from deepr.networks.decoder import build_features, load_decoder
-from deepr.networks.inference import TILE_OVERLAP_PX, WHOLE_IMAGE_PIXELS, refocus_stack
 from deepr.networks.virtual_pairs import DPM_UNIT_UM
 from deepr.tables import InputError
 
@@ -46,7 +46,7 @@ def join(generator, decoder):
     Parameters
     ----------
     generator : keras.Model
-        From `deepr.networks.inference.load_generator`.
+        From `deepr.networks.blind_refocusing.load_generator`.
     decoder : keras.Model
         From `load_decoder_of`.
 
@@ -80,7 +80,7 @@ def map_defocus(images, network, max_pixels=WHOLE_IMAGE_PIXELS, overlap_px=TILE_
     network : keras.Model
         From `join`.
     max_pixels, overlap_px
-        As for `deepr.networks.inference.refocus`; larger images are cut into tiles.
+        As for `deepr.networks.blind_refocusing.refocus`; larger images are cut into tiles.
 
     Returns
     -------

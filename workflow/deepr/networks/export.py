@@ -15,15 +15,16 @@ from pydantic import ValidationError
 
 from deepr.metrics import normalise
 from deepr.network_folders import read_config, read_tests
+from deepr.networks.blind_refocusing import load_generator, refocus_normalised
 from deepr.networks.example_images import image_of_file, image_of_run
 from deepr.networks.generator import SIZE_MULTIPLE
-from deepr.networks.inference import load_generator, refocus_normalised
 from deepr.networks.package_texts import AUTHORS, LICENCE, citations, describe, read_me, tags
 from deepr.networks.portable import OPSET, onnx_model, stock_model
 from deepr.runtime import write_atomically
 from deepr.tables import InputError
 
-# What a pixel depends on hardly reaches farther (`deepr.networks.inference`); programs that work in tiles cut it off.
+# What a pixel depends on hardly reaches farther (`deepr.networks.blind_refocusing`); programs that work in tiles cut it
+# off.
 HALO_PX = 128
 # Side of the smallest tile that leaves something between two halos, and of the test image.
 SMALLEST_PX = 2 * HALO_PX + SIZE_MULTIPLE
@@ -64,7 +65,7 @@ def export_network(folder, path, image_path=None, authors=None, licence=None):
     and the folder's ``generator.keras`` and ``config.json``, so that the unpacked package is again a network for
     ``deepr refocus``. Its input is put to zero mean and unit variance over all channels and pixels. Its output
     is left in these units: the zoo's ``scale_mean_variance`` would give it the input's deviation, which is not what
-    `deepr.networks.inference.refocus` does (mean + deviation x output).
+    `deepr.networks.blind_refocusing.refocus` does (mean + deviation x output).
     """
     config = read_config(folder)
     kind = config.get("network", {}).get("kind")

@@ -5,7 +5,7 @@ import pandas as pd
 
 from deepr.alignment import transform_plane
 from deepr.metrics import rmse, ssim
-from deepr.networks.inference import refocus_stack
+from deepr.networks.blind_refocusing import refocus_stack
 
 
 def measure_patch(planes, focus_plane, z_um, generator, noise_free=None):

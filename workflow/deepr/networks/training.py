@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from deepr.networks.adversaries import Adversaries
+from deepr.networks.blind_refocusing import load_generator
 from deepr.networks.checkpoints import Checkpoint
-from deepr.networks.inference import load_generator
 from deepr.networks.optimizers import learning_rate_factor
 from deepr.randomness import random_generator
 from deepr.runtime import progress, write_atomically

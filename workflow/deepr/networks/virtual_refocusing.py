@@ -1,6 +1,6 @@
 """Refocusing an image onto a plane or surface of one's choice with a trained Deep-Z network.
 
-Apart from `deepr.networks.inference`, so that a change here does not repeat the blind tests of Deep-R.
+Apart from `deepr.networks.blind_refocusing`, so that a change here does not repeat the blind tests of Deep-R.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ def virtually_refocus(image, dpm_um, generator):
     dpm_um : float or (Y, X) ndarray
         Digital propagation matrix: at each pixel the z wanted minus the z of the image, in um.
     generator : keras.Model
-        Deep-Z network, from `deepr.networks.inference.load_generator`.
+        Deep-Z network, from `deepr.networks.blind_refocusing.load_generator`.
 
     Returns
     -------
