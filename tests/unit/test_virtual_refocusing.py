@@ -105,7 +105,7 @@ def test_surfaces_are_judged_one_by_one():
     """Higher SSIM on each surface holds, lower does not."""
     table = surfaces_table()
     table.loc[(table["surface"] == "spherical") & (table["image"] == "output"), "ssim"] = 0.4
-    judged = judge_figure_8(table, **FACTS)
+    judged = judge_figure_8(table, bead_table(), **FACTS)
     assert judged["verdict"].tolist() == ["holds", "holds", "does not hold"]
     assert typical_patch(surfaces_table()) == "test1_f1_y0_x0"
 
@@ -126,13 +126,25 @@ def bead_table(after=0.4, after_spread=0.05, beads=8):
 
 def test_bead_widths_are_judged_at_every_z():
     """Means, deviations and the single shot; beads left out do not count."""
-    assert judge_figure_s2(bead_table(), **FACTS)["verdict"].tolist() == ["holds"] * 3
+    assert judge_figure_s2(bead_table(), **FACTS)["verdict"].tolist() == ["holds"] * 4
     wide = judge_figure_s2(bead_table(after=0.7, after_spread=0.5), **FACTS)
-    assert wide["verdict"].tolist() == ["does not hold"] * 3
+    assert wide["verdict"].tolist() == ["holds", *["does not hold"] * 3]
     assert summarise_beads(bead_table()).query("curve == 'deepz' and z_um == 0")["n"].item() == 8
     assert "beads" in judge_figure_s2(bead_table(beads=3), **FACTS)["reason"][0]
     empty = judge_figure_s2(bead_table()[:0], **FACTS)
     assert set(empty["verdict"]) == {"not testable at this scale"}
+
+
+def test_a_deepz_network_that_makes_one_image_for_all_distances_proves_nothing():
+    """It does not hold that it follows the distance, and what Deep-R does to its images is not judged."""
+    beads = bead_table()
+    beads.loc[(beads["curve"] == "deepz") & beads["kept"], "fwhm_um"] = 1.9
+    judged = judge_figure_s2(beads, **FACTS)
+    assert judged["verdict"].tolist() == ["does not hold", *["not testable at this scale"] * 3]
+    assert judged["measured"][0] == "width at the true focus 1.00 times the largest"
+    surfaces = judge_figure_8(surfaces_table(), beads, **FACTS)
+    assert set(surfaces["verdict"]) == {"not testable at this scale"}
+    assert "has not learnt to follow the distance" in surfaces["reason"][0]
 
 
 def test_figures_are_drawn_and_hold_every_number(tmp_path):

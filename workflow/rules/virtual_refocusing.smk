@@ -110,7 +110,10 @@ offer(
     "fig8",
     networks=["deepz_10", "beads_10"],
     datasets=["beads"],
-    evidence={"surfaces": "results/virtual/deepz_10/beads_10/beads/surfaces.tsv"},
+    evidence={
+        "surfaces": "results/virtual/deepz_10/beads_10/beads/surfaces.tsv",
+        "beads": "results/virtual/deepz_10/beads_10/beads/stacks.tsv",
+    },
 )
 
 
