@@ -39,6 +39,12 @@ def main(arguments):
     create.add_argument("--no-default-packages", action="store_true")
     create.set_defaults(answer=lambda options: create_environment(options.file, options.prefix))
 
+    # Called after each environment; there is no archive to take away, for packages are linked from the cache.
+    clean = commands.add_parser("clean")
+    clean.add_argument("-y", action="store_true", required=True)
+    clean.add_argument("--tarballs", action="store_true", required=True)
+    clean.set_defaults(answer=lambda _: None)
+
     options = parser.parse_args(arguments)
     options.answer(options)
 

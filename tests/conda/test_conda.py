@@ -7,6 +7,7 @@ Called by `make test-conda`, not by `make test`.
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -87,8 +88,11 @@ def test_each_step_ran_in_an_environment(run, prefixes):
     """Snakemake built one environment for each file, and activated one for every job with a script."""
     folder, output = run
     assert sorted(prefixes) == ENVIRONMENTS
-    jobs = output.count("Activating conda environment: ")
-    assert jobs == len(list((folder / "results/benchmarks").rglob("*.tsv"))) > 0, output
+    activated = re.findall(r"^Activating conda environment: (.*)$", output, re.M)
+    assert {folder / path for path in activated} == set(prefixes.values())
+    # Twice for each job: to ask for its Python's version, and to run the script.
+    jobs = len(list((folder / "results/benchmarks").rglob("*.tsv")))
+    assert len(activated) == 2 * jobs > 0, output
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
