@@ -14,7 +14,7 @@ from deepr.slides import open_slide
 from deepr.tables import InputError, read_table
 
 RESULTS = "results"
-REMAKE = "delete it and run the same command, which makes it anew"
+REMAKE = "delete it and run the same command, which makes it and what follows from it anew"
 RESTART = (
     "put back a copy of it if you have one, or delete it and run the same command, which starts this training afresh"
 )
