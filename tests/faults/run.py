@@ -158,7 +158,8 @@ def kill_once(run, stage, moment, share, durations_s):
     if stage == PLANNING:
         run.wait_for(lambda: run.seconds() > share * durations_s[PLANNING] or begun())
     elif moment == "half-written":
-        run.wait_for(lambda: run.new_files(stage, half=True) or passed())
+        # Small files are half-written for a moment only, which may be missed.
+        run.wait_for(lambda: run.new_files(stage, half=True) or run.new_files(stage) or passed())
     elif moment == "just written":
         run.wait_for(lambda: run.new_files(stage) or passed())
     elif run.wait_for(lambda: run.jobs(stage) or passed()):
@@ -255,7 +256,7 @@ def one_round(folder, number, rng, durations_s, told):
         written = stage != PLANNING and moment == "just written" and run.new_files(stage)
         here = f"{stage}, just written" if written else " and ".join(stages)
         meant = "" if stage in (here, PLANNING) or written else f" (meant: {stage})"
-        half = [path.name for path in run.results.rglob(".part-*")]
+        half = sorted(str(path.relative_to(run.results)) for path in run.results.rglob(".part-*"))
         told(
             f"round {number}, kill {sum(hit.values()) + 1}: {here}{meant}, {run.seconds():.1f} s after the start"
             + (f", half-written: {', '.join(half)}" if half else "")
