@@ -121,13 +121,23 @@ def list_jobs(configfile, cores):
         environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "workflow" / "plugins")}
         result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if result.returncode:
-            raise InputError(f"{configfile} cannot be planned: {(result.stderr or result.stdout).strip()}")
+            raise InputError(f"{configfile} cannot be planned: {_reason(result.stderr)}")
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def _reason(messages):
+    """Find in Snakemake's messages the sentence that says what is wrong."""
+    lines = [line.strip() for line in messages.splitlines() if line.strip()]
+    after = [number + 1 for number, line in enumerate(lines) if line.startswith("WorkflowError")]
+    return lines[after[0]] if after and after[0] < len(lines) else lines[-1]
 
 
 def _path_of(name):
     """Look for a config or sheet where the Snakefile does: in the working directory, then beside the Snakefile."""
-    return next((folder / name for folder in (Path.cwd(), REPOSITORY) if (folder / name).is_file()), Path(name))
+    for folder in (Path.cwd(), REPOSITORY):
+        if (folder / name).is_file():
+            return folder / name
+    raise InputError(f"{name}: no such file in {Path.cwd()} or {REPOSITORY}, wanted a config or a sheet")
 
 
 def _runs(measured):

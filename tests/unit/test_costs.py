@@ -1,5 +1,7 @@
 """Costs of a plan, on small tables whose results are known by hand."""
 
+import copy
+
 import pandas as pd
 import pytest
 from deepr.configuration import complete_config
@@ -15,8 +17,8 @@ SIMULATED = {
     "channel": "Cy5",
     "emission_um": 0.692,
     "cover_glass_um": 163,
-    "frame_px": 100,
-    "patch_px": 40,
+    "frame_px": 150,
+    "patch_px": 64,
     "slides": {
         "training": {"count": 2, "fields": 3, "z_um": {"start": -2, "stop": 2, "step": 1}},
         "test": {"count": 1, "fields": 1, "z_um": {"start": -2, "stop": 2, "step": 0.5}},
@@ -31,7 +33,7 @@ def made_plan(jobs, voxels=1000.0, base_channels=4, iterations=10, threads=2):
             "scale": "paper",
             "networks": "networks.tsv",
             "stacks": "stacks.tsv",
-            "datasets": {"mine": SIMULATED},
+            "datasets": {"mine": copy.deepcopy(SIMULATED)},
             "training": {"base_channels": base_channels, "iterations": iterations, "crop_px": 32, "threads": threads},
         }
     )
@@ -143,15 +145,15 @@ def test_an_iteration_counts_its_updates():
 
 
 def test_simulated_slides_are_as_large_as_the_config_says(tmp_path):
-    """Frames of 100 px hold 2 x 2 patches of 40 px; planes, fields and noise-free planes follow from z."""
+    """Frames of 150 px hold 2 x 2 patches of 64 px; planes, fields and noise-free planes follow from z."""
     config = made_plan([]).config
     slides = describe_slides(config, pd.DataFrame(columns=["dataset"]))["mine"]
     assert list(slides) == ["training1", "training2", "test1"]
     slide = slides["training2"]
-    assert (slide.split, slide.voxels) == ("train", 3 * 5 * 100**2)
-    assert (slide.raw_bytes, slide.aligned_bytes) == (2 * 3 * 5 * 100**2, 2 * 3 * 5 * 80**2)
-    assert (slide.composite_bytes, slide.truth_bytes) == (4 * 3 * 80**2, 4 * 3 * 2 * 100**2)
-    assert slides["test1"].refocused_bytes == 4 * 9 * 80**2
+    assert (slide.split, slide.voxels) == ("train", 3 * 5 * 150**2)
+    assert (slide.raw_bytes, slide.aligned_bytes) == (2 * 3 * 5 * 150**2, 2 * 3 * 5 * 128**2)
+    assert (slide.composite_bytes, slide.truth_bytes) == (4 * 3 * 128**2, 4 * 3 * 2 * 150**2)
+    assert slides["test1"].refocused_bytes == 4 * 9 * 128**2
     assert slides["test1"].truth_planes == 8
 
 

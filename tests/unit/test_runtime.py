@@ -74,3 +74,30 @@ def test_a_failure_is_one_sentence_on_the_terminal_and_a_traceback_in_the_log(tm
         assert result.returncode == 1
         assert result.stderr == f"align_slide: plane 3 is constant; wanted structure (log: {log})\n"
         assert "Traceback" in text
+
+
+MANY_FILES = """
+import resource, sys, types
+import numpy as np
+from deepr.runtime import logged
+from deepr.slides import SlideWriter, open_slide
+folder = sys.argv[1]
+with SlideWriter(folder + "/slide.ome.tif", 0.325, "20x/0.75", "Cy5", "simulated") as writer:
+    writer.write("f001", np.zeros((2, 8, 8), np.uint16), [0.0, 1.0])
+_, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, hard))
+with logged(types.SimpleNamespace(log=[folder + "/job.log"], rule="train_network")):
+    slides = [open_slide(folder + "/slide.ome.tif") for _ in range(100)]
+"""
+
+
+def test_a_job_can_hold_more_slides_open_than_a_process_may_at_its_start(tmp_path, repository):
+    """A training opens all slides of its data sets; where 40 open files are allowed, it asks for more."""
+    result = subprocess.run(
+        [sys.executable, "-c", MANY_FILES, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(repository / "workflow")},
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, "")

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import logging
 import os
+import resource
 import sys
 import time
 import traceback
@@ -16,6 +17,9 @@ _DISK_ERRORS = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
 }
 _WANTED_OF_DISK = "wanted room and the right to write"
+# A training holds every slide of its data sets open; many systems allow a process 1,024 files unless it asks for more.
+# macOS grants no more than this.
+OPEN_FILES = 10_240
 
 
 @contextlib.contextmanager
@@ -31,6 +35,7 @@ def logged(snakemake):
     snakemake : object
         The object that Snakemake hands to a script; ``log[0]``, ``rule``, ``input`` and ``output`` are used.
     """
+    allow_open_files(OPEN_FILES)
     path = Path(snakemake.log[0])
     terminal = os.dup(2)
     started = time.perf_counter()
@@ -93,6 +98,14 @@ def _fault_of_disk(error, names=()):
         # A library that stumbles over a file of its own that is half-written hides the first error behind another.
         error = error.__cause__ or error.__context__
     return None
+
+
+def allow_open_files(count):
+    """Let this process have so many files open at once, or as many as the system lets it ask for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def progress(iterable, total=None, desc=""):
