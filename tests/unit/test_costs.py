@@ -205,3 +205,16 @@ def test_sums_are_those_of_the_jobs():
     assert table["jobs"].tolist() == [2, 1, 3]
     assert table["core_h"].tolist() == pytest.approx([40 / 3600, 36 / 3600, 76 / 3600])
     assert table["memory_gb"].tolist() == [3.0, 1.0, 3.0]
+
+
+def test_public_slides_are_dealt_wells_like_cards():
+    """Ten wells, at most four to a slide: slides of four, three and three wells with two fields each."""
+    wells = {"wells": {"training": 10, "test": 2}, "wells_per_slide": 4}
+    settings = {"source": "files", "planes": {"first": 8, "last": 24}, "patch_px": 256, **wells}
+    config = {"datasets": {"nuclei": settings}, "microscope": {"truth_range_um": 2.0}}
+    slides = describe_slides(config, pd.DataFrame(columns=["dataset"]))["nuclei"]
+    assert {name: slide.fields for name, slide in slides.items()} == {
+        **{"training1": 8, "training2": 6, "training3": 6},
+        "test1": 4,
+    }
+    assert (slides["test1"].planes, slides["test1"].pixels, slides["test1"].window) == (17, 520 * 696, 4 * 256**2)

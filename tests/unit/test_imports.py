@@ -9,8 +9,8 @@ HEAVY = {"keras", "matplotlib", "numpy", "pandas", "scipy", "skimage", "snakemak
 NETWORKS = {"keras", "matplotlib", "snakemake", "tensorflow"}
 # Every room that the jobs before the trainings and the planning of the workflow use.
 ROOMS = (
-    *("alignment", "bbbc006", "configuration", "deconvolution", "edof", "focus", "manifest", "metrics"),
-    *("optics.acquisition", "patches", "provenance", "sheets", "slides", "stacks", "tables"),
+    *("alignment", "bbbc006", "benchmarks", "configuration", "costs", "deconvolution", "edof", "focus"),
+    *("manifest", "metrics", "optics.acquisition", "patches", "provenance", "sheets", "slides", "stacks", "tables"),
 )
 
 
