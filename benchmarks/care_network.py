@@ -5,6 +5,7 @@ sets holds for the whole process.
 """
 
 import contextlib
+import io
 import time
 import warnings
 
@@ -59,7 +60,9 @@ def load(folder):
     """Load a trained CARE network: its best weights."""
     from csbdeep.models import CARE
 
-    return CARE(config=None, name=folder.name, basedir=str(folder.parent))
+    # csbdeep prints which weights it takes.
+    with contextlib.redirect_stdout(io.StringIO()):
+        return CARE(config=None, name=folder.name, basedir=str(folder.parent))
 
 
 def train(draw_pairs, validation, folder, batch_size, seconds):
