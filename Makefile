@@ -49,6 +49,9 @@ $(CONDA_VENV)/complete: tests/conda/requirements.txt
 	$(CONDA_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/conda/requirements.txt
 	touch $@
 
+# Files that are there, whatever pattern their names fit.
+$(wildcard envs/*.yaml): ;
+
 # Snakemake asks for a `conda` before it writes; the stand-in of the tests is enough.
 Dockerfile: $(wildcard envs/*.yaml) | environment
 	PATH="$(CURDIR)/tests/conda/bin:$$PATH" CONDA_STANDIN_PYTHON="$(abspath $(VENV))/bin/python" \

@@ -9,7 +9,11 @@ from packaging.utils import canonicalize_name
 
 # conda-forge's name of a package, where it is not PyPI's: it has TensorFlow's builds under one name, and
 # `matplotlib` there brings a toolkit for windows, which `matplotlib-base` does not.
-CONDA_NAMES = {"tensorflow-cpu": "tensorflow", "matplotlib": "matplotlib-base"}
+CONDA_NAMES = {
+    "tensorflow-cpu": "tensorflow",
+    "matplotlib": "matplotlib-base",
+    "bioimageio-spec": "bioimageio.spec",
+}
 
 # One form only, of the many that conda reads: a name, and a version that is left no choice.
 PIN = re.compile(r"(?P<name>[a-z0-9][a-z0-9._-]*) =(?P<version>[0-9]+(\.[0-9]+)*)")

@@ -220,7 +220,7 @@ def test_the_package_says_what_the_network_is(exported):
 def test_the_paper_is_cited_as_everywhere(repository):
     """Authors, title and DOI are those of CITATION.cff, and so are the project's own authors and licence."""
     cited = yaml.safe_load((repository / "CITATION.cff").read_text())
-    paper = cited["references"][0]
+    paper = cited["preferred-citation"]
     assert paper["doi"] == PAPER[1]
     for text in (
         paper["title"],

@@ -244,17 +244,18 @@ def test_the_page_escapes_what_it_shows(tmp_path, repository):
     (tmp_path / "ledger.md").write_text(f"| a | b |\n|---|---|\n| {script} | [x](javascript:alert(1)) |\n")
     (tmp_path / "benchmarks").mkdir()
     write_report(
-        tmp_path / "report.html",
-        repository / "workflow/report/page.html.jinja",
-        {},
-        {"tableS1": tmp_path / "tableS1.tsv"},
-        repository / "workflow/report",
-        tmp_path / "scorecard.tsv",
-        tmp_path / "benchmarks",
-        tmp_path / "ledger.md",
-        [{"data set": "mine", "source": "own", "channel": script, "objective": script}],
-        script,
-        1,
+        output_path=tmp_path / "report.html",
+        template_path=repository / "workflow/report/page.html.jinja",
+        figures={},
+        tables={"tableS1": tmp_path / "tableS1.tsv"},
+        captions=[repository / "workflow/report/tableS1.rst"],
+        sources={"tableS1": "own"},
+        scorecard_path=tmp_path / "scorecard.tsv",
+        benchmarks_folder=tmp_path / "benchmarks",
+        ledger_path=tmp_path / "ledger.md",
+        data_sets=[{"data set": "mine", "source": "own", "channel": script, "objective": script}],
+        scale="own",
+        seed=1,
     )
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "<script" not in page

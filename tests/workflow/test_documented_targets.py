@@ -25,7 +25,7 @@ def documents(repository):
 def test_every_call_of_make_names_a_target(repository, targets):
     """One of the Makefile's own, or a figure, table or file that it hands on to the workflow."""
     makefile = (repository / "Makefile").read_text(encoding="utf-8")
-    own = set(re.search(r"^\.PHONY: (.+)$", makefile, re.M)[1].split())
+    own = set(re.search(r"^\.PHONY: (.+)$", makefile, re.M)[1].split()) | set(re.findall(r"^(\w+):", makefile, re.M))
     handed_on = [word.replace("%", "*") for word in re.search(r"^(.*%.*): ", makefile, re.M)[1].split()]
     called = {
         (name, target)

@@ -12,6 +12,7 @@ UNIMPORTED = {
     "imaging.yaml": {"python": "runs the scripts", "imagecodecs": "tifffile reads compressed TIFFs with it"},
     "networks.yaml": {"python": "runs the scripts"},
     "figures.yaml": {"python": "runs the scripts"},
+    "export.yaml": {"python": "runs the scripts"},
 }
 
 

@@ -7,7 +7,7 @@ import yaml
 
 CONFIGS = ["config/config.yaml", "config/paper.yaml", "tests/config/config.yaml"]
 TARGETS = [
-    *("all", "figures", "tables", "networks", "manifests", "own", "ovary_5", "results/report.html"),
+    *("all", "figures", "tables", "networks", "manifests", "ovary_5", "results/report.html"),
     "results/networks/ovary_5/ovary_5.zip",
     *(f"fig{number}" for number in range(1, 9)),
     *(f"figS{number}" for number in range(1, 10)),

@@ -167,7 +167,8 @@ def read_caption(path, facts):
     title = _TITLE.match(text)
     if title is None:
         raise InputError(f"{path}: found {text[:40]!r} at the beginning, wanted a line '.. title: ...'")
-    text = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(text).render(snakemake=facts)
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    text = environment.from_string(text).render(snakemake=facts)
     title = _TITLE.match(text)
     return title[1].strip(), " ".join(text[title.end() :].split())
 
@@ -176,7 +177,10 @@ def _versions():
     found = [
         ("deepr", __version__),
         ("Python", platform.python_version()),
-        ("operating system", f"{platform.system()}, {platform.machine()}, {os.cpu_count()} processor cores"),
+        (
+            "operating system",
+            f"{platform.platform(terse=True)}, {platform.machine()}, {os.cpu_count()} processor cores",
+        ),
     ]
     for name in PACKAGES:
         try:
