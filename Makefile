@@ -38,7 +38,7 @@ $(VENV)/complete: requirements.txt
 test: environment lint
 	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile
 
-# See docs/conda.md. By hand: it needs Linux on x86-64, 5 GB of disk, and minutes.
+# See docs/conda.md. By hand: it needs Linux on x86-64, 4 GB of disk, and minutes.
 test-conda: environment $(CONDA_VENV)/complete
 	CONDA_STANDIN_PYTHON="$(abspath $(CONDA_VENV))/bin/python" $(VENV)/bin/python -m pytest -m conda -o tmp_path_retention_policy=failed tests/conda
 
