@@ -50,11 +50,13 @@ def measure(
     data = Data(Path(results), dataset, range_um, settings["crop_px"], settings["batch_size"], seed)
     with tempfile.TemporaryDirectory() as folder:
         contestants = [("deepr", OURS, *in_own_process(contest_deepr, data, settings, seconds, Path(folder)))]
-        # As long as ours really took.
-        seconds_of_ours = contestants[0][2]["seconds"]
+        # As long as ours really took, and at least the pairs that ours saw.
+        ours = contestants[0][2]
         for batch_size in sorted({care_network.BATCH_SIZE, settings["batch_size"]}, reverse=True):
             place = Path(folder) / f"care_{batch_size}"
-            outcome = in_own_process(contest_care, data, settings, seconds_of_ours, batch_size, place)
+            outcome = in_own_process(
+                contest_care, data, settings, ours["seconds"], ours["pairs drawn"], batch_size, place
+            )
             contestants.append((f"csbdeep, CARE, batches of {batch_size}", PEER, *outcome))
     with open_aligned(data, manifest_of(data)["slide"].iloc[0]) as slide:
         task = f"{dataset} ({slide.source}) within {range_um:g} um, trained for {seconds:g} s"
@@ -115,6 +117,7 @@ def contest_deepr(data, settings, seconds, folder):
     record = {
         "seconds": config["seconds"],
         "iterations": iterations,
+        "pairs drawn": iterations * settings["batches_per_iteration"] * data.batch_size,
         "generator updates": config["generator_updates"],
         "parameters": config["generator_parameters"],
     }
@@ -143,12 +146,13 @@ def plan_iterations(seconds, wanted_s):
     return max(1, round((wanted_s - start_s) / (iteration_s + max(0.0, validation_s) / interval)))
 
 
-def contest_care(data, settings, seconds, batch_size, folder):
+def contest_care(data, settings, seconds, least_pairs, batch_size, folder):
     """Train CARE for so many seconds and test it, in this process; give its record and its measurements."""
     care_network.set_up(settings["threads"], data.seed)
     training, validation = (draw_from(data, split) for split in ("train", "validation"))
     looked_at = validation.validation_set(settings["validation_pairs"])
-    record = care_network.train(functools.partial(first_pairs, training), looked_at, folder, batch_size, seconds)
+    draw_pairs = functools.partial(first_pairs, training)
+    record = care_network.train(draw_pairs, least_pairs, looked_at, folder, batch_size, seconds)
     return record, test(data, care_network.load(folder).keras_model)
 
 

@@ -65,13 +65,15 @@ def load(folder):
         return CARE(config=None, name=folder.name, basedir=str(folder.parent))
 
 
-def train(draw_pairs, validation, folder, batch_size, seconds):
+def train(draw_pairs, least_pairs, validation, folder, batch_size, seconds):
     """Train a CARE network for so many seconds, which count from its first step on, as ours do.
 
     Parameters
     ----------
     draw_pairs : callable
         Gives for a number of pairs inputs and truths, (N, Y, X, 1) ndarray of float32 each.
+    least_pairs : int
+        So many are drawn even where the trial promises time for fewer.
     validation : tuple of ndarray
         Inputs and truths by which csbdeep chooses the best weights and halves its learning rate.
     folder : Path
@@ -82,7 +84,7 @@ def train(draw_pairs, validation, folder, batch_size, seconds):
     Returns
     -------
     dict
-        seconds, updates, epochs, pairs (drawn beforehand, which takes no time of the training) and parameters.
+        seconds, updates, epochs, pairs drawn (beforehand, which takes no time of the training) and parameters.
 
     Notes
     -----
@@ -107,7 +109,7 @@ def train(draw_pairs, validation, folder, batch_size, seconds):
         step_s, validation_s = _trial(draw_pairs(batch_size), validation, batch_size)
         steps = max(1, round((seconds / EPOCHS - validation_s) / step_s))
         # A quarter more than the trial promises, so that a pair is seldom seen twice.
-        pairs = max(batch_size, round(1.25 * batch_size * seconds / step_s))
+        pairs = max(least_pairs, round(1.25 * batch_size * seconds / step_s))
         inputs, truths = draw_pairs(pairs)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="small number of validation images")
@@ -123,7 +125,7 @@ def train(draw_pairs, validation, folder, batch_size, seconds):
         "seconds": taken_s,
         "updates": stop.updates,
         "epochs": len(history.epoch),
-        "pairs": len(inputs),
+        "pairs drawn": len(inputs),
         "parameters": model.keras_model.count_params(),
     }
 
