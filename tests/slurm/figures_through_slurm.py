@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 TARGETS = ["--", "fig1", "fig2"]
 # For one step of the story, on a machine that does much else.
-PATIENCE_S = 1800
+PATIENCE_S = 3600
 
 
 @dataclass
