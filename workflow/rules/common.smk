@@ -401,5 +401,34 @@ def cells_of_slide(wildcards, resources):
 def start_of_network(wildcards):
     """Name the generator that a network starts from, if its row says one."""
     start = NETWORKS.loc[wildcards.network, "start_from"]
-    folder = start if "/" in start else f"results/networks/{start}"
+    # A name of the same sheet, or the folder of a network that was trained before.
+    folder = start if start not in NETWORKS.index else f"results/networks/{start}"
     return f"{folder}/generator.keras" if start else []
+
+
+# Every network that was trained on own stacks, with each of its data sets.
+OWN_PAIRS = [
+    (network, dataset) for network in DEEPR for dataset in datasets_of(NETWORKS.loc[network]) if dataset in OWN
+]
+
+
+def own_networks_of(dataset):
+    """List the networks that were trained on a data set of a person's own stacks."""
+    return [network for network, name in OWN_PAIRS if name == dataset]
+
+
+OWN_FILES = [
+    *(f"results/own/{network}/{dataset}/quality.svg" for network, dataset in OWN_PAIRS),
+    *(f"results/own/{dataset}_networks.svg" for dataset in OWN if own_networks_of(dataset)),
+    *(["results/own/summary.tsv"] if OWN_PAIRS else []),
+]
+
+
+def wanted_own_files(wildcards):
+    """List what the target own makes; called for it alone, it must not end as if all were done."""
+    if not OWN_FILES:
+        raise WorkflowError(
+            "target own: this config has no network on stacks of your own; wanted a --configfile with a data set of "
+            "source stacks that a network of its sheet names (deepr init DIR writes one)"
+        )
+    return OWN_FILES

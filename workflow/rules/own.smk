@@ -1,32 +1,5 @@
 """A person's own stacks: what networks make of them, in figures and a table."""
 
-# Every network that was trained on own stacks, with each of its data sets.
-OWN_PAIRS = [
-    (network, dataset) for network in DEEPR for dataset in datasets_of(NETWORKS.loc[network]) if dataset in OWN
-]
-
-
-def own_networks_of(dataset):
-    """List the networks that were trained on a data set of a person's own stacks."""
-    return [network for network, name in OWN_PAIRS if name == dataset]
-
-
-OWN_FILES = [
-    *(f"results/own/{network}/{dataset}/quality.svg" for network, dataset in OWN_PAIRS),
-    *(f"results/own/{dataset}_networks.svg" for dataset in OWN if own_networks_of(dataset)),
-    *(["results/own/summary.tsv"] if OWN_PAIRS else []),
-]
-
-
-def wanted_own_files(wildcards):
-    """List what the target own makes; called for it alone, it must not end as if all were done."""
-    if not OWN_FILES:
-        raise WorkflowError(
-            "target own: this config has no network on stacks of your own; wanted a --configfile with a data set of "
-            "source stacks that a network of its sheet names (deepr init DIR writes one)"
-        )
-    return OWN_FILES
-
 
 rule own:
     input:
