@@ -151,7 +151,8 @@ def test_the_zoo_takes_the_package(exported, offline):
     assert model.validation_summary.status == "valid-format"
     assert not model.validation_summary.errors
     assert model.format_version.startswith("0.5.")
-    assert {model.weights.onnx.source.path, model.weights.keras_v3.source.path} == {"weights.onnx", "weights.keras"}
+    assert model.weights.onnx.source.path.name == "weights.onnx"
+    assert model.weights.keras_v3.source.path.name == "weights.keras"
 
 
 @pytest.mark.parametrize("weights", ["weights.onnx", "weights.keras"])
@@ -202,7 +203,13 @@ def test_the_package_says_what_the_network_is(exported):
     """Data, range, tests, citation, licence and units, from the network's own folder; a cover twice as wide as high."""
     folder = exported[1]
     said = (folder / "README.md").read_text()
-    for text in ("5 um to each side", "simulated microscope (no real images)", "20x/0.75", "0.325", "21 pairs"):
+    for text in (
+        "5 um to each side",
+        "simulated microscope (no real images)",
+        "20x/0.75",
+        "0.325",
+        "focused image: 21",
+    ):
         assert text in said
     for text in ("| mine | 1 | 0.512 | 0.734 | 0.488 | 0.266 |", "## Validation", "mean(input) + std(input) * output"):
         assert text in said

@@ -150,7 +150,7 @@ A program that works in tiles should cut 128 px off each side of a tile's output
 |---|---|---|---|---|---|
 {rows}
 
-{patches} patches from {slides} slides, {pairs} pairs of a defocused and a focused image. The network has seen nothing
+Slides: {slides}, patches: {patches}, pairs of a defocused and a focused image: {pairs}. The network has seen nothing
 else: on another microscope, another pixel size or another kind of specimen it has to be tested first, and is likely
 to need transfer learning.
 
