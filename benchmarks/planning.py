@@ -46,7 +46,8 @@ def main():
 def write_simulated(folder, data_sets, slides):
     """Write a config of simulated data sets, one field to a slide, with a network for each."""
     z_um = {"start": -10, "stop": 10, "step": 0.2}
-    counts = {"training": slides - slides // TEST_EVERY, "test": slides // TEST_EVERY}
+    test = max(1, slides // TEST_EVERY)
+    counts = {"training": slides - test, "test": test}
     settings = {
         **{"source": "simulate", "specimen": "ovary", "objective": "40x/0.95", "channel": "Cy5"},
         **{"emission_um": 0.692, "cover_glass_um": 163, "frame_px": 544, "patch_px": 512},

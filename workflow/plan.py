@@ -29,8 +29,8 @@ from deepr.planned_slides import describe_slides
 from deepr.sheets import read_networks, read_stacks
 from deepr.tables import InputError, write_table
 
-# Keras loads TensorFlow to count operations; its remarks on the processor are not asked for.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Keras loads TensorFlow to count operations, of which none is computed: it shall not speak of the processor.
+os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="0")
 REPOSITORY = Path(__file__).resolve().parents[1]
 # Cores that one slide is aligned on (rule align_slide).
 ALIGNMENT_THREADS = 2
@@ -40,7 +40,7 @@ COLUMNS = {
     "gpu_h": ("GPU h", "{:,.1f}"),
     "core_h_without_gpu": ("core h, no GPU", "{:,.1f}"),
     "kept_gb": ("disk GB", "{:,.2f}"),
-    "memory_gb": ("job's GB", "{:.1f}"),
+    "memory_gb": ("GB per job", "{:.1f}"),
     "spread": ("spread", "{:.1f}"),
 }
 
@@ -205,6 +205,7 @@ def _table_of_runs(runs):
             "work": f"{100 * run['working']:.1f}",
             "start, imports": f"{100 * run['starting']:.1f}",
             "Snakemake": f"{100 * run['snakemake']:.1f}",
+            "unknown": f"{100 * run['unknown']:.1f}",
             "idle": f"{100 * run['idle']:.1f}",
         }
         for run in runs

@@ -124,4 +124,15 @@ def test_core_time_is_divided_without_rest(tmp_path, run):
     shares = share_time(run, read_benchmarks(jobs, tmp_path))
     assert shares["wall_s"] == 100 and shares["jobs"] == 2
     assert [shares[key] for key in ("working", "starting", "snakemake")] == pytest.approx([0.6, 0.075, 0.075])
-    assert shares["working"] + shares["starting"] + shares["snakemake"] + shares["idle"] == pytest.approx(1)
+    kinds = ("working", "starting", "snakemake", "unknown", "idle")
+    assert sum(shares[key] for key in kinds) == pytest.approx(1)
+
+
+def test_jobs_that_ran_again_later_are_unknown_and_not_idle(tmp_path, run):
+    """Of the 2 x 60 and 30 core seconds that jobs held, a later run has replaced the benchmark of the 30."""
+    ran(tmp_path, "a", 60, 300, took=60, finished=datetime(2026, 11, 25, 10, 1, 9))
+    ran(tmp_path, "b", 25, 300, took=20, finished=datetime(2026, 11, 26, 10, 1, 39))
+    jobs = [job("a", "align_slide", threads=2), job("b", "fuse")]
+    shares = share_time(run, read_benchmarks(jobs, tmp_path))
+    assert shares["jobs"] == 1
+    assert [shares[key] for key in ("working", "unknown", "idle")] == pytest.approx([0.6, 0.15, 0.25])

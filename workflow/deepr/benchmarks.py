@@ -144,9 +144,10 @@ def share_time(run, measured):
     Returns
     -------
     dict of float
-        ``wall_s``, ``jobs``, and as shares of wall-clock time x cores that add up to 1: ``working`` (the jobs' work),
-        ``starting`` (their processes' start and imports), ``snakemake`` (between a job's process and Snakemake's notes
-        of its start and end) and ``idle`` (cores that no job held, planning included).
+        ``wall_s``, ``jobs`` (of which a benchmark is there), and as shares of wall-clock time x cores that add up to 1:
+        ``working`` (the jobs' work), ``starting`` (their processes' start and imports), ``snakemake`` (between a job's
+        process and Snakemake's notes of its start and end), ``unknown`` (jobs whose benchmark a later run has
+        replaced) and ``idle`` (cores that no job held, planning included).
 
     Notes
     -----
@@ -157,20 +158,24 @@ def share_time(run, measured):
     within = measured["finished"].between(run["started"].timestamp(), run["ended"].timestamp() + 1)
     rows = measured[within].assign(threads=lambda rows: np.minimum(rows["threads"], run["cores"]))
     working_s = rows["working_s"].fillna(rows["seconds"])
-    threads = rows.groupby("rule")["threads"].max()
-    held = run["jobs"][run["jobs"]["rule"].isin(threads.index)]
-    held_core_s = float((held["seconds"] * held["rule"].map(threads)).sum())
+    by_rule = run["jobs"].groupby("rule")["seconds"].agg(["sum", "size"])
+    # A rule of which no benchmark is left counts with one thread, as most do.
+    threads = rows.groupby("rule")["threads"].max().reindex(by_rule.index, fill_value=1)
+    found = (rows.groupby("rule").size().reindex(by_rule.index, fill_value=0) / by_rule["size"]).clip(upper=1)
+    held_core_s = by_rule["sum"] * threads
     process_core_s = float((rows["seconds"] * rows["threads"]).sum())
     all_core_s = wall_s * run["cores"]
     working = float((working_s * rows["threads"]).sum()) / all_core_s
     starting = process_core_s / all_core_s - working
     # The log's seconds are whole ones, so that over few jobs the difference may come out negative.
-    snakemake = max(0.0, (held_core_s - process_core_s) / all_core_s)
+    snakemake = max(0.0, (float((held_core_s * found).sum()) - process_core_s) / all_core_s)
+    unknown = float((held_core_s * (1 - found)).sum()) / all_core_s
     return {
         "wall_s": wall_s,
         "jobs": len(rows),
         "working": working,
         "starting": starting,
         "snakemake": snakemake,
-        "idle": 1 - working - starting - snakemake,
+        "unknown": unknown,
+        "idle": 1 - working - starting - snakemake - unknown,
     }

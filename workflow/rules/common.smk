@@ -9,8 +9,6 @@ import numpy as np
 from deepr.configuration import PUBLIC, SETTINGS_WITHOUT_RESULT, training_settings
 from deepr.configuration import check_mixtures, check_plan, complete_config, planes_um
 from deepr.optics.objective import OBJECTIVES
-from deepr.optics.specimens.beads import VOLUME_LAYER_UM, VOLUME_UM
-from deepr.optics.specimens.specimen import SECTION_DEPTHS_UM
 from deepr.provenance import source_hash
 from deepr.stacks import check_stacks, narrow_fields
 from deepr.sheets import read_networks, read_stacks
@@ -312,8 +310,8 @@ def memory_of_acquisition(wildcards, attempt):
     settings, objective = microscope_of(wildcards), OBJECTIVES[microscope_of(wildcards)["objective"]]
     farthest_um = np.abs(planes_um(acquisition_of(wildcards)["z_um"])).max() + 2
     grid_px = settings["frame_px"] + 2 * objective.blur_radius_um(farthest_um) / objective.pixel_um
-    volume = settings["specimen"] == "beads_volume"
-    layers = round(VOLUME_UM / VOLUME_LAYER_UM) + 1 if volume else len(SECTION_DEPTHS_UM)
+    # As deepr.optics.specimens makes them, which takes longer to import than to plan a slide.
+    layers = 41 if settings["specimen"] == "beads_volume" else 9
     return memory_for_stack(wildcards, attempt) + attempt * int(8e-6 * layers * grid_px**2)
 
 
