@@ -1,11 +1,15 @@
 """The benchmarks against peers: who is timed when, what both networks are given, and what is drawn."""
 
+import importlib
+import inspect
+
 import care
 import comparison
 import edof
 import numpy as np
 import pandas as pd
 import peers
+import peers_figure
 import pytest
 from deepr.slides import SlideWriter
 from deepr.tables import InputError, write_table
@@ -35,6 +39,14 @@ def test_fusion_is_measured_with_one_and_with_several_threads():
     ]
     assert (table["value"] > 0).all()
     assert (table.loc[table["quantity"] == "time", "runs"] == 2).all()
+
+
+def test_every_subject_is_called_with_what_it_takes():
+    """Each script that a run of all names has a function with the arguments that it is told to take."""
+    for subject, (script, has_rounds, has_threads) in peers.SUBJECTS.items():
+        taken = inspect.signature(importlib.import_module(script).measure).parameters
+        assert ("repeats" in taken, "threads" in taken) == (has_rounds, has_threads), subject
+    assert {"results", "seconds", "config_path"} <= set(inspect.signature(care.measure).parameters)
 
 
 @pytest.mark.parametrize("iteration_s", [0.1, 1.0])
@@ -115,7 +127,7 @@ def test_plot_is_drawn_of_tasks_that_have_a_peer(tmp_path):
             comparison.row("care", "task", program, side, 0.1 * z, quantity="SSIM gain", unit="", z_um=z)
             for z in (-1.0, 1.0)
         ]
-    peers.draw(comparison.as_table(rows), tmp_path / "peers")
+    peers_figure.draw(comparison.as_table(rows), tmp_path / "peers")
     drawn = (tmp_path / "peers.svg").read_text(encoding="utf-8")
     assert "<!-- pystackreg, 1 thread -->" in drawn
     assert "without a peer" not in drawn
