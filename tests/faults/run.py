@@ -143,7 +143,7 @@ def kill_once(run, stage, moment, share, durations_s):
     share : float
         From 0 to 1, the place of "within" in the stage's duration.
     durations_s : dict
-        Of each stage's longest job in the undisturbed run.
+        Of each stage's shortest job in the undisturbed run.
     """
     stages = list(STAGES)
 
@@ -229,7 +229,7 @@ def arrays_of(path):
 
 
 def undisturbed(folder):
-    """Run once without a kill; give the duration of each stage's longest job, and of the planning."""
+    """Run once without a kill; give the duration of each stage's shortest job, and of the planning."""
     run = Run(command("fig2"), folder)
     run.wait_for(lambda: any(run.jobs(stage) for stage in STAGES))
     durations_s = {PLANNING: run.seconds()}
@@ -237,7 +237,7 @@ def undisturbed(folder):
         raise RuntimeError(f"the undisturbed run failed; {folder / 'output.txt'} says why")
     for stage in STAGES:
         ends = [re.findall(r" took ([\d.]+) s$", path.read_text(), re.M)[-1] for path in run.jobs(stage)]
-        durations_s[stage] = max(map(float, ends))
+        durations_s[stage] = min(map(float, ends))
     return durations_s
 
 
