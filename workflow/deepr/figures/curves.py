@@ -62,7 +62,9 @@ def draw_quality_curves(networks, data_source, scale, output_base, z_limit_um=Z_
         axes.set_ylim(bottom=0)
     patches = networks[0][2][["slide", "fov", "y", "x"]].drop_duplicates().shape[0]
     handles = _legend(networks, colours, patches)
-    figure.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 0.03), ncols=3, columnspacing=2)
+    # Names of a person's own networks may be long.
+    columns = 3 if max(len(handle.get_label()) for handle in handles) <= 48 else 2
+    figure.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 0.03), ncols=columns, columnspacing=2)
     style.provenance_line(figure, data_source, scale)
     style.save_figure(figure, output_base)
     order = ["metric", "network", "image", "z_um", "mean", "std", "n"]
