@@ -222,7 +222,7 @@ def test_a_run_killed_in_training_and_testing_gives_the_same(clone, faults, tmp_
     assert run.wait_for(lambda: run.new_files("testing", half=True))
     assert run.kill() == ["testing"]
     assert "going on after iteration 4 of 8" in (clone / "results/logs/networks/ovary_5/train.log").read_text()
-    code, output = call(clone, "--", target)
+    code, output = call(clone, "--", target, "results/ovary/checks.tsv")
     assert code == 0, output
     for folder in folders:
         assert faults.differences(before / folder, clone / "results" / folder) == []

@@ -86,7 +86,8 @@ with SlideWriter(folder + "/slide.ome.tif", 0.325, "20x/0.75", "Cy5", "simulated
     writer.write("f001", np.zeros((2, 8, 8), np.uint16), [0.0, 1.0])
 _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (40, hard))
-with logged(types.SimpleNamespace(log=[folder + "/job.log"], rule="train_network")):
+job = {"log": [folder + "/job.log"], "rule": "train_network", "input": [], "output": [folder + "/generator.keras"]}
+with logged(types.SimpleNamespace(**job)):
     slides = [open_slide(folder + "/slide.ome.tif") for _ in range(100)]
 """
 

@@ -350,7 +350,9 @@ def test_real_stacks_are_read(real_data, tmp_path):
         "\n".join("\t".join("" if cell == "-" else cell for cell in line.split()) for line in REAL_STACKS.splitlines())
     )
     frame = read_stacks(tmp_path / "stacks.tsv")
-    check_stacks(frame, patch_px=128, range_um=4.0)
+    # Ranges that the planes reach and that are no shorter than their steps.
+    for number, range_um in enumerate([5.0, 5.0, 4.0, 10.0, 8.0]):
+        check_stacks(frame[number : number + 1], patch_px=128, range_um=range_um)
     expected = [
         ((10, 512, 512), "uint16", 45.0, 4),
         ((10, 512, 512), "uint16", 45.0, 4),
