@@ -69,10 +69,10 @@ def run(channels, copy_of_repository, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def prefixes(run, repository):
+def prefixes(run):
     """Where Snakemake put the environment of each file: beside a copy of the file."""
     folder, _ = run
-    files = {path.read_text(): path.name for path in (repository / "envs").glob("*.yaml")}
+    files = {path.read_text(): path.name for path in (folder / "envs").glob("*.yaml")}
     return {files[path.read_text()]: path.with_suffix("") for path in (folder / ".snakemake/conda").glob("*.yaml")}
 
 
@@ -96,11 +96,12 @@ def test_each_step_ran_in_an_environment(run, prefixes):
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_an_environment_has_the_versions_of_its_file(prefixes, repository, name):
+def test_an_environment_has_the_versions_of_its_file(run, prefixes, name):
     """What was linked, by conda's own records of it, is what the file asks for."""
     records = [json.loads(path.read_text()) for path in (prefixes[name] / "conda-meta").glob("*.json")]
     linked = {record["name"]: record["version"] for record in records}
-    _, pins = read_environment(repository / "envs" / name)
+    folder, _ = run
+    _, pins = read_environment(folder / "envs" / name)
     assert linked.pop("python").startswith(f"{pins.pop('python')}.")
     assert {package: linked.get(package) for package in pins} == pins
 
