@@ -240,8 +240,8 @@ def test_the_paper_is_cited_as_everywhere(repository):
     assert cited["license"] == LICENCE
 
 
-def test_a_colour_network_is_packaged_in_colour(tmp_path):
-    """Three named channels that are normalised together, and a cover in colour."""
+def test_a_colour_network_is_packaged_in_colour(tmp_path, offline):
+    """Three named channels that are normalised together, and a cover in colour; no connection is made."""
     network = made_network(tmp_path / "colour", channels=3)
     tifffile.imwrite(tmp_path / "c.tif", texture((300, 300, 3)), photometric="rgb")
     export_network(network, tmp_path / "c.zip", tmp_path / "c.tif")
