@@ -120,6 +120,8 @@ def list_jobs(configfile, cores):
         ]
         environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "workflow" / "plugins")}
         result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if result.returncode < 0:
+            raise InputError(f"{configfile}: planning was stopped by signal {-result.returncode}, wanted it to end")
         if result.returncode:
             raise InputError(f"{configfile} cannot be planned: {_reason(result.stderr)}")
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
