@@ -123,7 +123,8 @@ def list_jobs(configfile, cores):
         if result.returncode < 0:
             raise InputError(f"{configfile}: planning was stopped by signal {-result.returncode}, wanted it to end")
         if result.returncode:
-            raise InputError(f"{configfile} cannot be planned: {_reason(result.stderr)}")
+            # A dry run says on standard output what is wrong.
+            raise InputError(f"{configfile} cannot be planned: {_reason(result.stderr + result.stdout)}")
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
