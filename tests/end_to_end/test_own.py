@@ -108,6 +108,16 @@ def test_own_stacks_are_trained_and_tested(project, dataset, channels):
     assert shape == ((9, 64, 64) if channels == 1 else (9, 64, 64, 3))
 
 
+@pytest.mark.parametrize("dataset", ["cells", "tissue"])
+def test_own_figures_reach_as_far_as_the_stacks(project, dataset):
+    """The network's figure and the comparison hold every plane that was tested, also beyond the training range."""
+    for name in (f"{dataset}_3/{dataset}/quality", f"{dataset}_networks"):
+        base = project / "results/own" / name
+        assert base.with_suffix(".png").stat().st_size > 10_000
+        rows = rows_of(base.with_suffix(".tsv"))
+        assert {float(row["z_um"]) for row in rows if row["metric"] == "ssim"} == set(range(-4, 5))
+
+
 def test_a_second_run_does_nothing(project):
     """Everything is up to date."""
     assert planned(project) == {}

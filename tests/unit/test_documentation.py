@@ -60,6 +60,12 @@ def test_every_relative_link_resolves(document):
             assert anchor in anchors(found.read_text(encoding="utf-8")), f"{document}: link to {target}"
 
 
+def test_every_document_is_in_the_index():
+    """Each page of docs/ has its line in docs/README.md."""
+    linked = set(re.findall(r"\]\((\w+\.md)\)", read("docs/README.md")))
+    assert {path.name for path in (REPOSITORY / "docs").glob("*.md")} == linked | {"README.md"}
+
+
 @cache
 def names_of_module(path):
     """Give all names that a module binds at its top level, imported ones too."""
