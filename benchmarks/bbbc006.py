@@ -78,7 +78,7 @@ def measure(paths, generator, seed=0):
 def draw(table, path, scale):
     """Draw the mean SSIM by distance from focus, with every image as a thin line; write PNG, PDF and SVG."""
     figure = new_figure(height_mm=65, width_mm=90)
-    axes = figure.add_axes((0.13, 0.19, 0.84, 0.71))
+    axes = figure.add_axes((0.17, 0.19, 0.80, 0.71))
     for kind in ("input", "output"):
         for _, one in table[table["kind"] == kind].groupby("image"):
             axes.plot(one["z_um"], one["ssim"], color=COLOURS[kind], linewidth=0.4, alpha=0.5)
