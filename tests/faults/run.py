@@ -51,9 +51,6 @@ MOMENTS = ("within", "half-written", "just written")
 
 # What differs between two runs of equal results.
 UNCOMPARED = re.compile(r"(logs|benchmarks)/|\.running$|\.snakemake_timestamp$")
-# The sum of the three losses: TensorFlow adds them in an order that is another in another process. Nothing is computed
-# from the sum, its terms are compared exactly, and so are the weights.
-LAST_DIGIT_COLUMN, LAST_DIGIT = "generator_loss", 1e-6
 
 
 class Run:
@@ -199,10 +196,6 @@ def _other_columns(one, other):
     if list(histories[0]) != list(histories[1]) or len(histories[0]) != len(histories[1]):
         return ["the number of rows or columns"]
     differing = [column for column in histories[0] if (histories[0][column] != histories[1][column]).any()]
-    if LAST_DIGIT_COLUMN in differing:
-        sums = [history[LAST_DIGIT_COLUMN].astype(float) for history in histories]
-        if np.allclose(*sums, rtol=LAST_DIGIT, atol=0):
-            differing.remove(LAST_DIGIT_COLUMN)
     return [column for column in differing if column != "seconds"]
 
 

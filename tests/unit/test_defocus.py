@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from deepr.networks.decoder import build_decoder, build_features, defocus_maps
 from deepr.networks.defocus import join, load_decoder_of, map_defocus
-from deepr.networks.generator import build_generator
+from deepr.networks.generator import build_generator, weights_hash
 from deepr.tables import InputError
 from scipy.ndimage import gaussian_filter
 
@@ -66,3 +66,20 @@ def test_a_decoder_belongs_to_the_network_that_it_was_trained_on(tmp_path):
         assert load_decoder_of(tmp_path / name, tmp_path).name == "decoder"
     with pytest.raises(InputError, match="a decoder of the network 'mine_5', wanted one of 'other_5'"):
         load_decoder_of(tmp_path / "other_5", tmp_path)
+
+
+def test_a_decoder_of_earlier_weights_is_refused(tmp_path):
+    """A network that was trained again under its old name has other weights, and so another hash."""
+    generator = build_generator(2, seed=0)
+    build_decoder(build_features(generator), seed=1).save(tmp_path / "decoder.keras")
+    reads = {"generator": "results/networks/mine_5/generator.keras", "generator_sha256": weights_hash(generator)}
+    (tmp_path / "config.json").write_text(json.dumps(reads))
+    network = tmp_path / "mine_5"
+    network.mkdir()
+    for found in (generator, build_generator(2, seed=3)):
+        (network / "config.json").write_text(json.dumps({"weights_sha256": weights_hash(found)}))
+        if found is generator:
+            load_decoder_of(network, tmp_path)
+        else:
+            with pytest.raises(InputError, match="found a decoder of earlier weights of 'mine_5'"):
+                load_decoder_of(network, tmp_path)

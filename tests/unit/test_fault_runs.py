@@ -31,12 +31,11 @@ def write_weights(path, value):
 @pytest.fixture
 def two(tmp_path):
     """Two folders of equal results that differ in what is no result."""
-    # The sum of the losses may differ in its last digit.
-    for name, seconds, total in (("one", "1.5", "4.3"), ("two", "2.5", "4.3000001")):
+    for name, seconds in (("one", "1.5"), ("two", "2.5")):
         network = tmp_path / name / "networks" / "ovary_5"
         network.mkdir(parents=True)
         network.joinpath("history.tsv").write_text(
-            f"iteration\tseconds\tgenerator_loss\tberhu\n1\t{seconds}\t5.5\t0.5\n2\t{seconds}\t{total}\t0.4\n"
+            f"iteration\tseconds\tgenerator_loss\tberhu\n1\t{seconds}\t5.5\t0.5\n2\t{seconds}\t4.3\t0.4\n"
         )
         network.joinpath("config.json").write_text(json.dumps({"seed": 1, "seconds": float(seconds)}))
         write_weights(network / "generator.keras", 0.25)
@@ -47,7 +46,7 @@ def two(tmp_path):
 
 
 def test_equal_results_have_no_difference(faults, two):
-    """Seconds, logs, dates within archives and the last digit of the losses' sum are no results."""
+    """Seconds, logs and dates within archives are no results."""
     assert faults.differences(*two) == []
 
 

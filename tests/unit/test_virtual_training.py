@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 from deepr.networks import deepz_training
-from deepr.networks.decoder import build_decoder, build_features
+from deepr.networks.decoder import build_decoder, build_features, measure_features
 from deepr.networks.decoder_training import Decoding, train_decoder
 from deepr.networks.deepz_training import judgement_loss, propagation_loss, train_deepz
 from deepr.networks.generator import build_generator
@@ -137,13 +137,32 @@ def test_only_the_decoder_is_trained(generator_path):
     """A step changes every weight of the decoder and none of the frozen network, which has no trainable one."""
     generator = load_generator(generator_path)
     before = [weight.copy() for weight in generator.get_weights()]
-    networks = Decoding(SETTINGS, generator, seed=1)
+    networks = Decoding(SETTINGS, generator, 1, sampler(DefocusPairs).validation_set(20)[0])
     decoder = [weight.copy() for weight in networks.model.get_weights()]
     networks.train_on_batch(*sampler(DefocusPairs).batch(0))
     assert all(np.array_equal(a, b) for a, b in zip(before, generator.get_weights(), strict=True))
     assert not networks.features.trainable_variables
     changed = [not np.array_equal(a, b) for a, b in zip(decoder, networks.model.get_weights(), strict=True)]
     assert np.mean(changed) > 0.9  # a unit whose input is always 0 has no gradient
+
+
+def test_the_decoder_brings_its_features_to_one_scale(generator_path, tmp_path):
+    """Channels that vary get zero mean and unit variance, silent ones stay finite, and the scales survive saving."""
+    features = build_features(load_generator(generator_path))
+    images = sampler(DefocusPairs).validation_set(20)[0]
+    statistics = measure_features(features, images, at_once=7)
+    raw = features.predict_on_batch(images)
+    assert all(
+        np.allclose(mean, output.mean((0, 1, 2)), atol=1e-5) for (mean, _), output in zip(statistics, raw, strict=True)
+    )
+    build_decoder(features, statistics, seed=1).save(tmp_path / "decoder.keras")
+    decoder = load_decoder(tmp_path / "decoder.keras")
+    scaled = [np.asarray(decoder.get_layer(f"scale{level}")(output)) for level, output in enumerate(raw)]
+    for output, (_, variance) in zip(scaled, statistics, strict=True):
+        assert np.abs(output.mean((0, 1, 2))).max() < 1e-3
+        varying = variance > 1e-3 * variance.max()
+        assert np.allclose(output.std((0, 1, 2))[varying], 1, atol=1e-3)
+        assert output.std((0, 1, 2)).max() < 1 + 1e-3
 
 
 def test_the_decoder_has_the_structure_of_the_up_sampling_path():

@@ -57,7 +57,13 @@ class Adversaries:
             generator_loss and its parts before weighting, means over the updates; discriminator_loss,
             discriminator_real and discriminator_fake.
         """
-        return {name: float(value) for name, value in self._step(inputs, truths).items()}
+        generated, judged = self._step(inputs, truths)
+        parts = {name: float(np.mean(values)) for name, values in generated.items()}
+        # Added here: within the compiled graph the order of the terms, and so the last digit, is left to chance.
+        total = sum(self._plan["loss_weights"][name] * value for name, value in parts.items())
+        if "ms_ssim" in parts:
+            parts["ms_ssim_loss"] = parts.pop("ms_ssim")
+        return {"generator_loss": total, **parts, **{name: float(value) for name, value in judged.items()}}
 
     def validate(self, inputs, truths):
         """Give the losses by which the best weights are chosen.
@@ -116,9 +122,7 @@ class Adversaries:
                 parts = losses.generator_loss(truths, outputs, judgement, weights, self._plan["berhu_threshold"])
             self._apply(self.generator, tape, parts["total"])
             generated.append(parts)
-        names = {"total": "generator_loss", "ms_ssim": "ms_ssim_loss"}
-        means = {names.get(name, name): tf.add_n([parts[name] for parts in generated]) for name in parts}
-        return {**{name: value / len(generated) for name, value in means.items()}, **judged}
+        return {name: tf.stack([parts[name] for parts in generated]) for name in parts if name != "total"}, judged
 
     def _update_discriminator(self, outputs, truths):
         count = truths.shape[0]

@@ -1,6 +1,5 @@
 """Training the defocus decoder on uniformly defocused images; the Deep-R network it reads stays as it is."""
 
-import hashlib
 import shutil
 from pathlib import Path
 
@@ -11,7 +10,8 @@ from keras import ops
 
 from deepr.networks.blind_refocusing import load_generator
 from deepr.networks.checkpoints import Checkpoint
-from deepr.networks.decoder import build_decoder, build_features
+from deepr.networks.decoder import build_decoder, build_features, measure_features
+from deepr.networks.generator import weights_hash
 from deepr.networks.loop import run_training
 from deepr.networks.optimizers import build_optimizer
 from deepr.networks.training import fix_threads
@@ -20,6 +20,8 @@ from deepr.randomness import random_generator
 from deepr.runtime import write_atomically
 from deepr.tables import InputError, read_table, write_json, write_table
 
+# Crops over which the features' means and variances are taken
+FEATURE_IMAGES = 60
 HISTORY_COLUMNS = ("iteration", "seconds", "squared_error", "learning_rate", "validation_squared_error", "best")
 
 
@@ -75,10 +77,10 @@ def train_decoder(training_pairs, validation_pairs, generator_path, folder, sett
         "seed": seed,
         "training pairs": training_pairs.fingerprint(),
         "validation pairs": validation_pairs.fingerprint(),
-        "generator": _weights_hash(generator),
+        "generator": weights_hash(generator),
     }
     validation = validation_pairs.validation_set(settings["validation_pairs"])
-    networks = Decoding(settings, generator, seed)
+    networks = Decoding(settings, generator, seed, training_pairs.validation_set(FEATURE_IMAGES)[0])
     checkpoint = Checkpoint(folder / "checkpoint" / "training", identity, HISTORY_COLUMNS)
     best = run_training(
         networks, training_pairs, validation, settings, checkpoint, HISTORY_COLUMNS, "validation_squared_error"
@@ -89,6 +91,7 @@ def train_decoder(training_pairs, validation_pairs, generator_path, folder, sett
         "settings": settings,
         "seed": seed,
         "generator": str(generator_path),
+        "generator_sha256": identity["generator"],
         "dpm_unit_um": DPM_UNIT_UM,
         "training": training_pairs.describe(),
         "validation": {**validation_pairs.describe(), "pairs_looked_at": len(validation[0])},
@@ -118,6 +121,8 @@ class Decoding:
         See `train_decoder`.
     generator : keras.Model
     seed : int
+    images : (N, Y, X, C) ndarray of float32
+        Normalised images that cover the training range, for the features' means and variances.
 
     Attributes
     ----------
@@ -128,10 +133,11 @@ class Decoding:
     learning_rate : float
     """
 
-    def __init__(self, plan, generator, seed):
+    def __init__(self, plan, generator, seed, images):
         self._plan = plan
         self.features = build_features(generator)
-        self.model = build_decoder(self.features, int(random_generator(seed, "decoder").integers(2**31)))
+        statistics = measure_features(self.features, images, plan["batch_size"])
+        self.model = build_decoder(self.features, statistics, int(random_generator(seed, "decoder").integers(2**31)))
         self._optimizer = build_optimizer(self.model, plan["gradient_norm"])
         self.set_learning_rates(1.0)
         self._step = tf.function(self._update, jit_compile=False)
@@ -182,11 +188,3 @@ class Decoding:
     def _error(self, inputs, dpms):
         maps = self.model(self.features(inputs, training=False), training=False)
         return ops.mean(ops.square(maps - dpms))
-
-
-def _weights_hash(model):
-    digest = hashlib.sha256()
-    for weight in model.get_weights():
-        digest.update(repr(weight.shape).encode())
-        digest.update(weight.tobytes())
-    return digest.hexdigest()

@@ -186,7 +186,11 @@ class Propagation:
 
     def train_on_batch(self, inputs, targets):
         """Update both networks with one batch and give the losses, a dict of float, means over the updates."""
-        return {name: float(value) for name, value in self._step(inputs, targets).items()}
+        generated, judged = self._step(inputs, targets)
+        parts = {name: float(np.mean(values)) for name, values in generated.items()}
+        # Added here: within the compiled graph the order of the terms, and so the last digit, is left to chance.
+        total = parts["adversarial"] + self._plan["mae_weight"] * parts["mae"]
+        return {"generator_loss": total, **parts, **{name: float(value) for name, value in judged.items()}}
 
     def validate(self, inputs, targets):
         """Give validation_mae, the mean absolute error in deviations, as a dict."""
@@ -226,9 +230,7 @@ class Propagation:
                 parts = propagation_loss(targets, outputs, self.discriminator(outputs), self._plan["mae_weight"])
             self._apply(self.model, tape, parts["total"])
             generated.append(parts)
-        names = {"total": "generator_loss"}
-        means = {names.get(name, name): tf.add_n([parts[name] for parts in generated]) for name in generated[0]}
-        return {**{name: value / len(generated) for name, value in means.items()}, **judged}
+        return {name: tf.stack([parts[name] for parts in generated]) for name in parts if name != "total"}, judged
 
     def _update_discriminator(self, outputs, targets):
         count = targets.shape[0]

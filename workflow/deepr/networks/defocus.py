@@ -7,7 +7,7 @@ import numpy as np
 from keras import layers
 
 from deepr.metrics import normalise
-from deepr.network_folders import name_of_generator, name_of_network
+from deepr.network_folders import name_of_generator, name_of_network, read_config
 from deepr.networks.blind_refocusing import TILE_OVERLAP_PX, WHOLE_IMAGE_PIXELS, refocus_stack
 from deepr.networks.decoder import build_features, load_decoder
 from deepr.networks.virtual_pairs import DPM_UNIT_UM
@@ -29,13 +29,19 @@ def load_decoder_of(network, decoder):
     Raises
     ------
     InputError
-        If there is no decoder, or it was trained on another network.
+        If there is no decoder, or it was trained on another network, or on earlier weights of it.
     """
     model = load_decoder(decoder)
     wanted, found = name_of_network(network), name_of_generator(decoder)
     if found != wanted:
         raise InputError(
             f"{Path(decoder)}: found a decoder of the network '{found}', wanted one of '{wanted}' ({network})"
+        )
+    read, own = read_config(decoder).get("generator_sha256"), read_config(network).get("weights_sha256")
+    if read and own and read != own:
+        raise InputError(
+            f"{Path(decoder)}: found a decoder of earlier weights of '{wanted}' ({read[:8]}...), wanted one of its"
+            f" present ones ({own[:8]}...): train the decoder again"
         )
     return model
 

@@ -1,5 +1,7 @@
 """The generator: a U-net with residual blocks that turns a defocused image into a focused one."""
 
+import hashlib
+
 import keras
 import numpy as np
 from keras import layers, ops
@@ -114,3 +116,12 @@ def initializers(seeds):
 
 def _convolution(channels, name, seeds, activation="relu"):
     return layers.Conv2D(channels, 3, padding="same", activation=activation, name=name, **initializers(seeds))
+
+
+def weights_hash(model):
+    """Give the SHA-256 of a network's weights, in hexadecimal: the same for equal weights, in whatever file."""
+    digest = hashlib.sha256()
+    for weight in model.get_weights():
+        digest.update(repr(weight.shape).encode())
+        digest.update(weight.tobytes())
+    return digest.hexdigest()

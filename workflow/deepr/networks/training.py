@@ -1,6 +1,5 @@
 """Training a generator against a discriminator, so that a stopped training goes on to the same result."""
 
-import hashlib
 import logging
 import math
 import shutil
@@ -14,6 +13,7 @@ import tensorflow as tf
 from deepr.networks.adversaries import Adversaries
 from deepr.networks.blind_refocusing import load_generator
 from deepr.networks.checkpoints import Checkpoint
+from deepr.networks.generator import weights_hash
 from deepr.networks.optimizers import learning_rate_factor
 from deepr.randomness import random_generator
 from deepr.runtime import progress, write_atomically
@@ -107,7 +107,7 @@ def train_network(training_pairs, validation_pairs, folder, settings, seed, star
         "seed": seed,
         "training pairs": training_pairs.fingerprint(),
         "validation pairs": validation_pairs.fingerprint(),
-        "start_from": None if start is None else _weights_hash(start),
+        "start_from": None if start is None else weights_hash(start),
     }
     validation = validation_pairs.validation_set(settings["validation_pairs"])
 
@@ -147,6 +147,7 @@ def train_network(training_pairs, validation_pairs, folder, settings, seed, star
         "generator_updates": plan["iterations"] * plan["batches_per_iteration"] * plan["generator_updates_per_batch"],
         "generator_parameters": networks.generator.count_params(),
         "discriminator_parameters": networks.discriminator.count_params(),
+        "weights_sha256": weights_hash(networks.generator),
         "seconds": best["seconds"],
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
@@ -279,11 +280,3 @@ def _run(networks, pairs, validation, plan, checkpoint):
     if best["weights"] is None:
         raise FloatingPointError("no validation gave a finite BerHu loss; wanted a smaller learning rate")
     return {**best, "seconds": round(seconds, 3)}
-
-
-def _weights_hash(model):
-    digest = hashlib.sha256()
-    for weight in model.get_weights():
-        digest.update(repr(weight.shape).encode())
-        digest.update(weight.tobytes())
-    return digest.hexdigest()
