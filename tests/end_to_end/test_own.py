@@ -118,6 +118,20 @@ def test_own_figures_reach_as_far_as_the_stacks(project, dataset):
         assert {float(row["z_um"]) for row in rows if row["metric"] == "ssim"} == set(range(-4, 5))
 
 
+def test_the_report_shows_every_own_figure_and_table(project):
+    """Each network's figure, the comparison of each data set and the summary have a section, with image or rows."""
+    code, output = call(project, "--", "results/report.html")
+    assert code == 0, output
+    sections = dict(
+        re.findall(r'<section id="([^"]+)"[^>]*>(.*?)</section>', (project / "results/report.html").read_text(), re.S)
+    )
+    for dataset in ("cells", "tissue"):
+        for name in (f"own-{dataset}_3-{dataset}", f"own_networks-{dataset}"):
+            assert "data:image/webp;base64," in sections[name]
+            assert "data: own, scale" in sections[name]
+        assert f"<td>{dataset}_3</td>" in sections["ownSummary"]
+
+
 def test_a_second_run_does_nothing(project):
     """Everything is up to date."""
     assert planned(project) == {}

@@ -20,9 +20,9 @@ FACTS = {
 
 @pytest.fixture
 def ingredients(tmp_path, repository):
-    """What a report of three figures and one table is made of."""
+    """What a report of four figures and one table is made of."""
     figures = {}
-    for name in ("own/mine_5/cells", "figS8", "fig2"):
+    for name in ("own_networks/cells", "own/mine_5/cells", "figS8", "fig2"):
         figures[name] = tmp_path / f"{name.replace('/', '-')}.png"
         matplotlib.image.imsave(figures[name], np.random.default_rng(0).random((40, 2000)))
     write_table(pd.DataFrame({"dataset": ["ovary"], "fovs": [16], "area_mm2": [0.25]}), tmp_path / "tableS1.tsv")
@@ -57,7 +57,7 @@ def ingredients(tmp_path, repository):
 
 @pytest.fixture
 def page(ingredients):
-    """A report of three figures and one table."""
+    """A report of four figures and one table."""
     write_report(**ingredients)
     return ingredients["output_path"]
 
@@ -65,7 +65,7 @@ def page(ingredients):
 def test_the_page_holds_everything_and_loads_nothing(page):
     """Figures are in it as data, claims are escaped, verdicts counted, and no address is loaded."""
     text = page.read_text()
-    assert text.count("data:image/webp;base64,") == 3
+    assert text.count("data:image/webp;base64,") == 4
     assert not re.search(r"""(?:src|href)=["']?(?!["']?(?:data:|\#))|url\(|@import""", text)
     assert "output &lt; input &amp; better" in text
     assert re.search(r"Of 3 claims: .*>2 hold<.*>1 do not hold<", text)
@@ -85,7 +85,7 @@ def test_the_contents_list_leads_to_every_section(page):
     assert set(links) <= set(places)
     assert len(set(places)) == len(places)
     sections = re.findall(r'<section id="([^"]+)"', text)
-    assert sections[:4] == ["fig2", "figS8", "own-mine_5-cells", "tableS1"]
+    assert sections[:5] == ["fig2", "figS8", "own-mine_5-cells", "own_networks-cells", "tableS1"]
 
 
 def test_the_page_tells_a_screen_reader_what_it_is(page):
@@ -97,7 +97,9 @@ def test_the_page_tells_a_screen_reader_what_it_is(page):
     assert levels[0] == 1 and levels.count(1) == 1
     assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
     descriptions = re.findall(r'<img [^>]*alt="([^"]*)"', text)
-    assert len(descriptions) == 3 and descriptions[0].startswith("Figure 2: Defocused ovary tissue refocused")
+    assert len(descriptions) == 4 and descriptions[0].startswith("Figure 2: Defocused ovary tissue refocused")
+    assert descriptions[2].startswith("Own stacks: cells refocused by the network mine_5")
+    assert descriptions[3].startswith("Own stacks: cells, all networks side by side")
 
 
 def test_claims_stand_with_their_figure(page):
@@ -165,9 +167,9 @@ def test_a_stage_is_named_without_data_set_network_or_slide(tmp_path, place, sta
 
 
 def test_a_browser_draws_every_figure(page, browse):
-    """All three images are drawn, nothing is said or fetched, and a phone need not scroll sideways."""
+    """All four images are drawn, nothing is said or fetched, and a phone need not scroll sideways."""
     seen = browse(page, width=390)
-    assert len(seen["images"]) == 3
+    assert len(seen["images"]) == 4
     for image in seen["images"]:
         assert (image["width"], image["height"]) == (1600, 32)
         assert image["ink"] > 0.5 and image["shown"] == 700
@@ -199,7 +201,7 @@ def test_a_blank_image_has_no_ink(ingredients, browse):
     page = ingredients["output_path"]
     head, _, tail = page.read_text().rpartition("data:image/webp;base64,")
     page.write_text(f"{head}data:image/webp;base64,AAAA{tail}")
-    blank, drawn, damaged = browse(page)["images"]
+    blank, *drawn, damaged = browse(page)["images"]
     assert blank["width"] > 0 and blank["ink"] == 0
-    assert drawn["ink"] > 0.5
+    assert all(image["ink"] > 0.5 for image in drawn)
     assert damaged["width"] == 0

@@ -74,7 +74,7 @@ def write_report(
     ----------
     output_path, template_path : str or Path
     figures : dict of str to path
-        PNG of each figure, by its name: "fig2", or "own/{network}/{dataset}".
+        PNG of each figure, by its name: "fig2", "own/{network}/{dataset}" or "own_networks/{dataset}".
     tables : dict of str to path
         TSV of each table, by its name.
     captions : list of path
@@ -107,7 +107,7 @@ def write_report(
             raise InputError(f"{name}: no caption {kind}.rst among {sorted(captions)}")
         facts = {
             "params": {"data_source": sources[name], "scale": scale},
-            "wildcards": dict(zip(("network", "dataset"), place, strict=False)),
+            "wildcards": dict(zip(("dataset", "network"), reversed(place), strict=False)),
         }
         title, caption = read_caption(captions[kind], facts)
         label = _label(kind)

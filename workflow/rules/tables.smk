@@ -88,6 +88,11 @@ REPORTED = {
         **{
             f"own/{network}/{dataset}": f"results/own/{network}/{dataset}/quality.png" for network, dataset in OWN_PAIRS
         },
+        **{
+            f"own_networks/{dataset}": f"results/own/{dataset}_networks.png"
+            for dataset in OWN
+            if own_networks_of(dataset)
+        },
     },
     "tables": {
         **{name: f"results/tables/{name}.tsv" for name in TARGETS if name.startswith("table")},
