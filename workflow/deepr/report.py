@@ -199,9 +199,11 @@ def _label(name):
 
 
 def _order(name):
-    """Sort figures before tables, the article's before the supplement's, each by number; then all others by name."""
+    """Sort figures before tables, the article's before the supplement's, each by number; then figures without one."""
     numbered = _NUMBERED.fullmatch(name)
-    return (0, numbered[1], numbered[2], int(numbered[3]), "") if numbered else (1, "", "", 0, name)
+    if numbered:
+        return (0, numbered[1], numbered[2], int(numbered[3]), "")
+    return (1 if name.startswith("fig") else 2, "", "", 0, name)
 
 
 def _count_verdicts(rows):
