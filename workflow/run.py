@@ -29,6 +29,10 @@ VALUES = {
 
 def run(arguments):
     """Run Snakemake with these arguments and give its exit code."""
+    for path in _configs_of(arguments):
+        if not Path(path).is_file():
+            print(f"--configfile {path}: found no such file, wanted a config (config/README.md)", file=sys.stderr)
+            return 1
     try:
         Path("results").mkdir(exist_ok=True)
         with open("results/.running", "a+") as running:
@@ -60,6 +64,19 @@ def _run_snakemake(arguments):
         if unlocked != 0:
             return unlocked
     return subprocess.run([*snakemake, *arguments], check=False).returncode
+
+
+def _configs_of(arguments):
+    """List the files that the arguments name as configs."""
+    files, naming = [], False
+    for argument in _config_of(arguments):
+        if argument.startswith("-"):
+            option, _, value = argument.partition("=")
+            naming = option in ("--configfile", "--configfiles")
+            files.extend([value] if naming and value else [])
+        elif naming:
+            files.append(argument)
+    return files
 
 
 def _config_of(arguments):

@@ -35,6 +35,19 @@ def test_a_stale_lock_is_taken_away_with_the_same_config(program, arguments, kep
     assert program._config_of(arguments) == kept
 
 
+@pytest.mark.parametrize(
+    "arguments", [["--configfile", "{0}", "-n"], ["--configfile={0}"], ["--configfiles", __file__, "{0}", "--", "fig2"]]
+)
+def test_a_config_that_is_not_there_is_named(program, tmp_path, monkeypatch, capsys, arguments):
+    """One sentence, and nothing is started or written."""
+    monkeypatch.chdir(tmp_path)
+    assert program.run([argument.format("no such.yaml") for argument in arguments]) == 1
+    assert capsys.readouterr().err == (
+        "--configfile no such.yaml: found no such file, wanted a config (config/README.md)\n"
+    )
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.fixture
 def make(repository, tmp_path):
     """Call make with an environment whose Python only prints what it is given, one argument a line."""

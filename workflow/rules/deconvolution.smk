@@ -98,7 +98,7 @@ rule draw_figure_5:
     params:
         code=source_hash("draw_figure_5.py"),
         shown_um=FIGURE_5_UM,
-        data_source=lambda wildcards: source_of("ovary"),
+        data_source=lambda wildcards: sources_of(["ovary", "beads_psf"]),
         scale=config["scale"],
     message:
         "Draw Figure 5: Deep-R beside deconvolution with the measured point spread function."

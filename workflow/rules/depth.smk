@@ -113,7 +113,7 @@ rule draw_figure_7:
         code=source_hash("draw_figure_7.py"),
         range_um=lambda wildcards: range_of("decoder"),
         tilt_deg=lambda wildcards: config["datasets"]["breast_tilted"]["tilt_deg"],
-        data_source=lambda wildcards: source_of("breast"),
+        data_source=lambda wildcards: sources_of(["breast", "breast_tilted"]),
         scale=config["scale"],
     message:
         "Draw Figure 7: the defocus distance of every pixel, on uniform and on tilted samples."
