@@ -1,4 +1,4 @@
-# `make` builds an environment and everything in it; `make test` passes the tests. Nothing else is needed.
+# `make` builds an environment and makes everything in it; `make test` runs the tests. Nothing else is needed.
 # `make fig2`, `make tableS1`, `make manifests`: one target of the workflow; `make own CONFIG=own/own.yaml`: your stacks.
 
 PYTHON ?= python3

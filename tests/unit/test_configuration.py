@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from deepr.configuration import SCHEMA, check_mixtures, check_plan, complete_config, planes_um
+from deepr.configuration import SCHEMA, check_mixtures, check_plan, complete_config, planes_um, training_settings
 from deepr.tables import InputError
 
 # Keys that may be absent, with a meaning of its own.
@@ -285,3 +285,11 @@ def test_public_data_sets_are_checked(changes, sentence):
     row = {"name": "n", "kind": "deepr", "datasets": "cells", "range_um": 10.0, "crop_px": 0}
     with pytest.raises(InputError, match=re.escape(sentence)):
         check_plan(complete_config(config), pd.DataFrame([row]), NO_STACKS)
+
+
+@pytest.mark.parametrize(("row_says", "found"), [(0, 7), (300, 300), (12, 12)])
+def test_the_sheet_has_the_last_word_of_a_training(row_says, found):
+    """The section of the kind is above training, the row above both, even where it says what training says."""
+    config = {"training": {"iterations": 300, "crop_px": 128}, "decoder": {"iterations": 7}}
+    settings = training_settings(config, {"kind": "decoder", "iterations": row_says, "crop_px": 0})
+    assert settings == {"iterations": found, "crop_px": 128}

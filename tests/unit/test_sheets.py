@@ -96,7 +96,7 @@ def test_a_sheet_of_networks_is_read(tmp_path):
         (["a", "deepr", "ovary", "5", "a"], "column start_from: found 'a', wanted .* kind deepr .*first"),
         (
             ["a", "deepz", "ovary", "5", "first"],
-            r"column start_from: found 'first', .*one of kind deepz in this sheet \(none\)",
+            "column start_from: found 'first', wanted an empty cell: a network of kind deepz starts from scratch",
         ),
         (
             ["a", "decoder", "ovary", "5", ""],

@@ -96,9 +96,8 @@ def training_settings(config, row):
         both the row's ``iterations`` and ``crop_px``, where they are not 0.
     """
     general = {key: value for key, value in config["training"].items() if key not in SETTINGS_WITHOUT_RESULT}
-    general |= {key: int(row[key]) for key in ("iterations", "crop_px") if row[key] > 0}
-    of_kind = config.get(row["kind"], {}).items()
-    return general | {key: value for key, value in of_kind if general.get(key) == config["training"].get(key)}
+    own = {key: int(row[key]) for key in ("iterations", "crop_px") if row[key] > 0}
+    return general | config.get(row["kind"], {}) | own
 
 
 def check_plan(config, networks, own_stacks):

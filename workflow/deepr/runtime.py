@@ -1,4 +1,4 @@
-"""What every step needs while it runs: its log, its progress, its random numbers, its threads, whole files."""
+"""What every step needs while it runs: its log, its progress, its open files and threads, whole files."""
 
 import contextlib
 import errno

@@ -50,19 +50,23 @@ def read_networks(path, datasets):
         for name in row["datasets"]:
             if name not in datasets:
                 raise InputError(f"{where} datasets: found {name!r}, wanted one of {_listed(datasets)}")
-        # A decoder reads the frozen features of a trained deepr network; others go on from one of their kind.
-        wanted_kind = "deepr" if row["kind"] == "decoder" else row["kind"]
-        others = [name for name, kind in kinds.items() if kind == wanted_kind and name != row["name"]]
+        # A decoder reads the frozen features of a trained deepr network; a deepr network goes on from another one.
+        others = [name for name, kind in kinds.items() if kind == "deepr" and name != row["name"]]
         start_from = row["start_from"]
         if "/" in start_from and row["kind"] == "deepr":
             frame.loc[line, "start_from"] = _find_network(path, line, start_from)
             continue
+        if start_from and row["kind"] == "deepz":
+            raise InputError(
+                f"{where} start_from: found {start_from!r}, wanted an empty cell: a network of kind deepz starts from"
+                " scratch"
+            )
         if start_from not in others and (start_from or row["kind"] == "decoder"):
             found = repr(start_from) if start_from else "an empty cell"
             folder = ", or the folder of a trained one, as ../results/networks/NAME" if row["kind"] == "deepr" else ""
             raise InputError(
                 f"{where} start_from: found {found}, wanted for a network of kind {row['kind']} another one of kind"
-                f" {wanted_kind} in this sheet ({_listed(others)}){folder}"
+                f" deepr in this sheet ({_listed(others)}){folder}"
             )
     _refuse_circles(path, frame)
     frame["datasets"] = [",".join(names) for names in frame["datasets"]]

@@ -54,8 +54,8 @@ def ms_ssim(truth, output, max_val=None):
     -----
     The value is that of `tf.image.ssim_multiscale` with its default parameters wherever every scale's
     mean is above 1e-4. The original clips negative scales to zero and takes a power below one of them,
-    whose gradient there is not a number; a fresh generator hits that within a few steps (tensorflow
-    issues 50400 and 57493). Here each scale is held at 1e-4 at least.
+    whose gradient there is not a number; a fresh generator hits that within a few steps. Here
+    each scale is held at 1e-4 at least.
 
     Five scales of an 11-px window need images of 161 px. For smaller ones the scales that do not fit
     are left out and the remaining powers divided by their sum: four scales at 128 px, three at 64.
