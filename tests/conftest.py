@@ -1,4 +1,4 @@
-"""Folders that tests read from."""
+"""What tests share: folders that they read from, a browser, files as microscopes write them."""
 
 import html
 import json
@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import tifffile
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -151,3 +152,29 @@ def browse(tmp_path):
         return {**json.loads(html.unescape(found[1])), "console": console}
 
     return open_page
+
+
+@pytest.fixture
+def write_plane_by_plane():
+    """Write a stack of uint16 as some microscopes do: a file per plane, whose OME-XML names the files of all."""
+
+    def write(folder, stack, **keywords):
+        names = [f"a_z{number}.ome.tif" for number in range(len(stack))]
+        files = "".join(
+            f'<TiffData FirstZ="{number}" IFD="0" PlaneCount="1">'
+            f'<UUID FileName="{name}">urn:uuid:{number}</UUID></TiffData>'
+            for number, name in enumerate(names)
+        )
+        height, width = stack.shape[1:]
+        sizes = f'SizeX="{width}" SizeY="{height}" SizeC="1" SizeZ="{len(stack)}" SizeT="1" PhysicalSizeX="0.325"'
+        schema = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
+        for number, name in enumerate(names):
+            description = (
+                f'<?xml version="1.0"?><OME xmlns="{schema}" UUID="urn:uuid:{number}"><Image ID="Image:0">'
+                f'<Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint16" {sizes} PhysicalSizeY="0.325">'
+                f'<Channel ID="Channel:0" SamplesPerPixel="1"/>{files}</Pixels></Image></OME>'
+            )
+            tifffile.imwrite(folder / name, stack[number], description=description, metadata=None, **keywords)
+        return [folder / name for name in names]
+
+    return write

@@ -1,7 +1,8 @@
 """Run Snakemake in this repository, one run at a time, and go on where a killed run stopped.
 
-Snakemake's own lock outlives a run that was killed. This program holds a lock of the operating system,
-which does not, for as long as it runs: whoever holds it may take Snakemake's stale lock away.
+Snakemake's own lock outlives a run that was killed. This program and the Snakemake that it starts hold a lock of the
+operating system, which does not. Whoever gets it, and finds that the last run did not end by itself, may take
+Snakemake's stale lock away.
 """
 
 import fcntl
@@ -46,24 +47,38 @@ def run(arguments):
                     file=sys.stderr,
                 )
                 return 1
-            running.truncate(0)
-            running.write(str(os.getpid()))
-            running.flush()
-            return _run_snakemake(arguments)
+            running.seek(0)
+            was_killed = bool(running.read().strip())
+            code = _run_snakemake(arguments, was_killed, running)
+            _note(running, "")
+            return code
     except OSError as error:
         folder = Path("results").resolve()
         print(f"{folder} cannot be written ({error.strerror}), wanted room and the right to write", file=sys.stderr)
         return 1
 
 
-def _run_snakemake(arguments):
-    """Take a killed run's lock away, if there is one, and run Snakemake."""
+def _run_snakemake(arguments, was_killed, running):
+    """Take the lock of a killed run of this program away, if there is one, and run Snakemake.
+
+    Snakemake holds `running` too: the lock of the operating system lasts as long as either of the two programs.
+    """
     snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
-    if any(Path(".snakemake/locks").glob("*")):
+    _note(running, os.getpid())
+    if was_killed and any(Path(".snakemake/locks").glob("*")):
         unlocked = subprocess.run([*snakemake, "--unlock", *_config_of(arguments)], check=False).returncode
         if unlocked != 0:
             return unlocked
-    return subprocess.run([*snakemake, *arguments], check=False).returncode
+    with subprocess.Popen([*snakemake, *arguments], pass_fds=[running.fileno()]) as process:
+        _note(running, process.pid)
+        return process.wait()
+
+
+def _note(running, process):
+    """Write which process runs into the file that is locked; after a run that was not killed it is empty."""
+    running.truncate(0)
+    running.write(str(process))
+    running.flush()
 
 
 def _configs_of(arguments):

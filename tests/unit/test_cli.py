@@ -173,6 +173,18 @@ def test_nothing_is_written_over(network, tmp_path, capfd):
     assert path.read_bytes() == before
 
 
+def test_no_image_of_the_call_is_written_over(network, tmp_path, capfd):
+    """The result of one image, or its map, would be another one: that stays, and is refocused all the same."""
+    one, other = tmp_path / "one/a.tif", tmp_path / "other/a.tif"
+    for number, path in enumerate((one, other)):
+        path.parent.mkdir()
+        tifffile.imwrite(path, texture((64, 64)) + number)
+    before = other.read_bytes()
+    assert call(network, tmp_path / "other", one, other, options=["--overwrite"]) == SOME_FAILED
+    assert other.read_bytes() == before
+    assert f"the result {other} is another image of this call" in capfd.readouterr().err
+
+
 def test_what_does_not_fit_the_training_is_said(network, tmp_path, capfd):
     """Another pixel size and another bit depth are warned of, an image like the training's is not."""
     for name, pixel_um, dtype in (("fits", 0.325, np.uint16), ("wide", 0.65, np.uint8)):

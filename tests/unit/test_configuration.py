@@ -164,6 +164,14 @@ def test_a_mistyped_config_is_refused_in_one_sentence(config, change, sentence):
             r"slides\.test\.z_um\.step is 0\.3; wanted a whole number of steps in stop - start, 20 um",
         ),
         (
+            lambda c: (
+                c["datasets"]["ovary"].update(specimen="beads")
+                or c["datasets"]["ovary"]["slides"]["test"]["z_um"].update(fine_within=2, fine_step=0.5)
+            ),
+            {},
+            r"slides\.test\.z_um\.fine_within is 2; wanted none on test slides of beads",
+        ),
+        (
             lambda c: c["datasets"]["ovary"]["slides"]["training"]["z_um"].update(fine_within=3, fine_step=0.7),
             {},
             r"slides\.training\.z_um\.fine_step is 0\.7; wanted a whole number of steps in what lies within fine_w",

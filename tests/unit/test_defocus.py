@@ -68,7 +68,7 @@ def test_a_decoder_belongs_to_the_network_that_it_was_trained_on(tmp_path):
         load_decoder_of(tmp_path / "other_5", tmp_path)
 
 
-def test_a_decoder_of_earlier_weights_is_refused(tmp_path):
+def test_a_decoder_of_other_weights_is_refused(tmp_path):
     """A network that was trained again under its old name has other weights, and so another hash."""
     generator = build_generator(2, seed=0)
     build_decoder(build_features(generator), seed=1).save(tmp_path / "decoder.keras")
@@ -81,5 +81,9 @@ def test_a_decoder_of_earlier_weights_is_refused(tmp_path):
         if found is generator:
             load_decoder_of(network, tmp_path)
         else:
-            with pytest.raises(InputError, match="found a decoder of earlier weights of 'mine_5'"):
+            with pytest.raises(InputError, match="found a decoder of other weights of 'mine_5'"):
                 load_decoder_of(network, tmp_path)
+    (network / "config.json").unlink()
+    load_decoder_of(network, tmp_path, generator)
+    with pytest.raises(InputError, match="found a decoder of other weights of 'mine_5'"):
+        load_decoder_of(network, tmp_path, found)

@@ -167,3 +167,34 @@ def test_broken_files_are_named(tmp_path):
     ):
         with pytest.raises(InputError, match=sentence):
             read_image(tmp_path / f"{name}.tif")
+
+
+def test_a_stack_that_was_cut_between_its_pages_is_refused(tmp_path):
+    """Each page has its header behind it: half of the file is whole pages, and no more than that."""
+    with tifffile.TiffWriter(tmp_path / "whole.tif") as writer:
+        for _ in range(20):
+            writer.write(pixels(40, 50), contiguous=False, metadata=None)
+    assert read_image(tmp_path / "whole.tif").pixels.shape == (20, 40, 50)
+    whole = (tmp_path / "whole.tif").read_bytes()
+    (tmp_path / "cut.tif").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"cut\.tif: found a truncated or damaged file after page \d+, wanted a whole"):
+        read_image(tmp_path / "cut.tif")
+
+
+def test_one_file_of_several_is_read_alone(tmp_path, write_plane_by_plane):
+    """OME-XML that names the files of all planes does not bring their pixels, but the size of these."""
+    stack = pixels(3, 40, 50)
+    paths = write_plane_by_plane(tmp_path, stack)
+    for path, plane in zip(paths, stack, strict=True):
+        image = read_image(path)
+        np.testing.assert_array_equal(image.pixels, plane)
+        assert (image.axes, image.pixel_um) == ("YX", 0.325)
+    paths[1].unlink()
+    np.testing.assert_array_equal(read_image(paths[0]).pixels, stack[0])
+
+
+@pytest.mark.parametrize(("dots_per_inch", "pixel_um"), [(300, None), (72, None), (600, None), (25400 / 0.325, 0.325)])
+def test_a_printers_resolution_is_no_calibration(tmp_path, dots_per_inch, pixel_um):
+    """A plain file at 300 dots per inch says nothing of the microscope."""
+    tifffile.imwrite(tmp_path / "a.tif", pixels(40, 50), resolution=(dots_per_inch,) * 2, resolutionunit="INCH")
+    assert read_image(tmp_path / "a.tif").pixel_um == (pixel_um and pytest.approx(pixel_um))

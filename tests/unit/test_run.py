@@ -1,9 +1,14 @@
 """The program that `make` calls, and the Makefile itself."""
 
 import importlib.util
+import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -110,8 +115,74 @@ def test_a_stale_lock_and_a_wrong_config_give_one_sentence(tmp_path, repository)
     """What cannot be planned cannot be unlocked; Snakemake says why, and nothing of this program follows."""
     (tmp_path / ".snakemake" / "locks").mkdir(parents=True)
     (tmp_path / ".snakemake" / "locks" / "0.output.lock").write_text("results/fig2.svg\n")
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / ".running").write_text("4711")
     (tmp_path / "own.yaml").write_text("datasets: {mine: {source: nowhere, patch_px: 64}}\n")
     result = run_in(tmp_path, repository, "--configfile", "own.yaml", "--", "fig2")
     assert result.returncode == 1
     assert "config: datasets.mine.source is 'nowhere'" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.fixture
+def small_workflow(repository, tmp_path):
+    """Start this program on a workflow of one rule, which sleeps unless there is a file `quick`."""
+    (tmp_path / "Snakefile").write_text(
+        'rule one:\n    output: "results/one"\n    shell: "touch started; test -e quick || sleep 60; touch {output}"\n'
+    )
+    program = (
+        f"import sys, pathlib; sys.path.insert(0, {str(repository / 'workflow')!r}); import run\n"
+        f"run.REPOSITORY = pathlib.Path({str(tmp_path)!r}); sys.exit(run.run(['--cores', '1', '--nocolor']))"
+    )
+
+    def start():
+        command = [sys.executable, "-c", program]
+        return subprocess.Popen(
+            command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        )
+
+    return start
+
+
+def wait_for(path):
+    for _ in range(600):
+        if path.exists():
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{path} never came")
+
+
+def test_a_run_lasts_as_long_as_its_snakemake(small_workflow, tmp_path):
+    """With this program killed alone, Snakemake goes on and is named; killed too, its lock is taken away."""
+    first = small_workflow()
+    wait_for(tmp_path / "started")
+    first.kill()
+    first.wait()
+    second = small_workflow()
+    output, _ = second.communicate(timeout=60)
+    assert second.returncode == 1
+    snakemake = int(re.search(r"another run \(process (\d+)\)", output)[1])
+    assert snakemake not in (first.pid, second.pid)
+    os.killpg(first.pid, signal.SIGKILL)
+    while Path(f"/proc/{snakemake}").exists():
+        time.sleep(0.1)
+    assert list((tmp_path / ".snakemake/locks").iterdir())
+    (tmp_path / "quick").touch()
+    third = small_workflow()
+    output, _ = third.communicate(timeout=60)
+    assert third.returncode == 0, output
+    assert (tmp_path / "results/one").exists()
+    assert (tmp_path / "results/.running").read_text() == ""
+
+
+def test_the_lock_of_another_snakemake_stays(small_workflow, tmp_path):
+    """Without a killed run of this program the lock is somebody's, and Snakemake itself says so."""
+    (tmp_path / "quick").touch()
+    (tmp_path / ".snakemake/locks").mkdir(parents=True)
+    lock = tmp_path / ".snakemake/locks/0.output.lock"
+    lock.write_text("results/one\n")
+    run = small_workflow()
+    output, _ = run.communicate(timeout=60)
+    assert run.returncode != 0
+    assert "lock" in output
+    assert lock.exists() and not (tmp_path / "results/one").exists()

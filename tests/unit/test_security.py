@@ -138,6 +138,17 @@ def test_weights_with_code_are_refused(tmp_path, load):
     assert touched.exists()
 
 
+@pytest.mark.parametrize("load", [load_generator, load_decoder])
+def test_weights_with_a_flipped_byte_are_refused(tmp_path, load):
+    """An archive whose sums do not agree ends in one sentence."""
+    build_generator(2, seed=0).save(tmp_path / "generator.keras")
+    data = bytearray((tmp_path / "generator.keras").read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    (tmp_path / "generator.keras").write_bytes(data)
+    with pytest.raises(InputError, match=r"generator\.keras: not a (generator|decoder) "):
+        load(tmp_path / "generator.keras")
+
+
 @pytest.mark.parametrize(
     ("module", "name"), [("os", "system"), ("builtins", "exec"), ("subprocess", "run"), ("keras.utils", "get_file")]
 )

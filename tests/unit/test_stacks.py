@@ -146,6 +146,9 @@ def test_planes_farther_apart_than_the_range_are_refused(tmp_path, changes):
     assert check_stack(row, range_um=2) == (5, 20, 30)
     with pytest.raises(InputError, match=r"a\.tif: found planes 2 um apart, wanted at most 1\.5 um"):
         check_stack(row, range_um=1.5)
+    for split in ("train", "test"):
+        with pytest.raises(InputError, match=r"planes 2 um apart, wanted at most 1 um, for a network with range_um 1 "):
+            check_stacks(pd.DataFrame([row | {"split": split}]), range_um=4, finest_um=1)
 
 
 @pytest.mark.parametrize(
@@ -252,6 +255,35 @@ def test_truncated_files_are_refused(tmp_path, keywords, fraction):
     path.write_bytes(whole[: int(fraction * len(whole))])
     with pytest.raises(InputError, match=r"line 2, .*a\.tif: found (a truncated|an empty)"):
         check_stack(make_row(path))
+
+
+def test_one_file_of_several_is_a_plane_alone(tmp_path, write_plane_by_plane):
+    """Files with OME-XML that names them all are planes by a pattern, compressed or not; one may stay behind."""
+    stack = random_stack(4, 40, 50)
+    paths = write_plane_by_plane(tmp_path, stack, compression="zlib")
+    row = make_row(paths, "YX")
+    assert check_stack(row) == (4, 40, 50)
+    np.testing.assert_array_equal(read_stack(row)[0], stack)
+    paths[3].unlink()
+    np.testing.assert_array_equal(read_stack(row | {"paths": row["paths"][:3]})[0], stack[:3])
+
+
+def test_an_acquisition_that_was_stopped_has_the_planes_that_are_there(tmp_path):
+    """OME-XML may promise more planes than the file has."""
+    stack = random_stack(3, 40, 50)
+    sizes = 'SizeX="50" SizeY="40" SizeC="1" SizeZ="5" SizeT="1"'
+    description = (
+        '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0">'
+        f'<Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint16" {sizes}>'
+        '<Channel ID="Channel:0" SamplesPerPixel="1"/><TiffData/></Pixels></Image></OME>'
+    )
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif") as writer:
+        for number, plane in enumerate(stack):
+            said = {} if number else {"description": description}
+            writer.write(plane, contiguous=False, metadata=None, photometric="minisblack", **said)
+    row = make_row(tmp_path / "a.ome.tif")
+    assert check_stack(row) == (3, 40, 50)
+    np.testing.assert_array_equal(read_stack(row)[0], stack)
 
 
 def test_files_that_are_no_stack_are_refused(tmp_path):

@@ -137,7 +137,8 @@ def test_only_the_decoder_is_trained(generator_path):
     """A step changes every weight of the decoder and none of the frozen network, which has no trainable one."""
     generator = load_generator(generator_path)
     before = [weight.copy() for weight in generator.get_weights()]
-    networks = Decoding(SETTINGS, generator, 1, sampler(DefocusPairs).validation_set(20)[0])
+    statistics = measure_features(build_features(generator), sampler(DefocusPairs).validation_set(20)[0])
+    networks = Decoding(SETTINGS, generator, statistics, seed=1)
     decoder = [weight.copy() for weight in networks.model.get_weights()]
     networks.train_on_batch(*sampler(DefocusPairs).batch(0))
     assert all(np.array_equal(a, b) for a, b in zip(before, generator.get_weights(), strict=True))

@@ -298,6 +298,11 @@ def _check_simulated(name, dataset):
                     f"config: datasets.{name}.slides.{split}.z_um.{key} is {step:g}; wanted a whole number of steps in "
                     f"{what}, {span:g} um"
                 )
+        if split == "test" and z_um["fine_within"] and dataset["specimen"].startswith("beads"):
+            raise InputError(
+                f"config: datasets.{name}.slides.test.z_um.fine_within is {z_um['fine_within']:g}; wanted none on test "
+                "slides of beads, whose widths along z are measured on planes of equal distance"
+            )
     if dataset["frame_px"] < dataset["patch_px"]:
         raise InputError(
             f"config: datasets.{name}.frame_px is {dataset['frame_px']}, smaller than patch_px "

@@ -11,8 +11,9 @@ UM_PER_UNIT = {
     **dict.fromkeys(("m", "meter", "metre"), 1e6),
     **dict.fromkeys(("inch", "in"), 25400.0),
 }
-# Resolution tags without a microscope behind them say 72 or 96 dots per inch.
+# Resolution tags without a microscope behind them say how a screen or a printer should show the image.
 LARGEST_PIXEL_UM = 100.0
+PRINTED_PER_INCH = (72, 96, 100, 120, 150, 200, 240, 300, 360, 400, 600, 720, 1200, 2400)
 _RESOLUTION_UNITS = {2: "inch", 3: "cm"}
 # MetaMorph and MetaXpress write their calibration into the description, and none into the resolution tags.
 _METAMORPH = re.compile(r'id="spatial-calibration-(state|x|units)"[^>]*value="([^"]*)"')
@@ -139,6 +140,8 @@ def _pixel_of_tags(page, unit):
     scale = UM_PER_UNIT.get(unit.lower())
     resolution = _tag(page, "XResolution", None)
     if not (scale and resolution and resolution[0] and resolution[1]):
+        return None
+    if unit == "inch" and resolution[0] / resolution[1] in PRINTED_PER_INCH:
         return None
     pixel_um = scale * resolution[1] / resolution[0]
     return pixel_um if pixel_um < LARGEST_PIXEL_UM else None

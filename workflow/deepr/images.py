@@ -14,6 +14,7 @@ import tifffile
 from deepr.file_metadata import read_imagej, read_ome, read_tags
 from deepr.runtime import write_atomically
 from deepr.tables import InputError
+from deepr.tiff_files import open_alone
 
 SUFFIXES = (".tif", ".tiff", ".png")
 PIXEL_TYPES = ("uint8", "uint16", "float32", "float64")
@@ -116,9 +117,13 @@ def _read_png(path):
 
 
 def _read_tiff(path):
-    with tifffile.TiffFile(path) as tiff:
+    with open_alone(path) as (tiff, complaints):
         series = tiff.series[0]
         axes, page = series.axes, series.keyframe
+        # Counting the pages walks the whole chain of headers, in which a cut shows.
+        pages = len(tiff.pages)
+        if complaints:
+            raise InputError(f"{path}: found a truncated or damaged file after page {pages}, wanted a whole TIFF file")
         # Compressed pages are unpacked into a temporary file: a stack may be larger than the memory.
         pixels = series.asarray(out="memmap")
         if pixels.shape != series.shape:
@@ -152,7 +157,7 @@ def read_calibration(path):
         None where the file says nothing. Resolution tags alone do not count: most programs write the
         screen's or the printer's.
     """
-    with tifffile.TiffFile(path) as tiff:
+    with open_alone(path) as (tiff, _):
         series = tiff.series[0]
         if tiff.is_ome:
             return read_ome(tiff.ome_metadata, series.axes, len(series.pages))[:2]

@@ -154,4 +154,6 @@ def read_tests(folder):
 
 def results_of(folder):
     """Give the folder of results that holds ``networks/NAME``."""
-    return Path(folder).resolve().parents[1]
+    parents = Path(folder).resolve().parents
+    # A folder directly below the root has no results above it.
+    return parents[min(1, len(parents) - 1)]

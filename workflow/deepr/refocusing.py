@@ -61,11 +61,12 @@ def refocus_files(paths, network, output, decoder=None, overwrite=False, quiet=F
     works, channels = _load(network, decoder)
     about = read_config(network)
     taken, failed = {}, 0
+    images = {Path(path).resolve() for path in paths}
     bar = tqdm(paths, unit="image", disable=quiet or None)
     for path in bar:
         bar.set_postfix_str(Path(path).name)
         try:
-            targets = _targets(path, folder, decoder is not None, overwrite, taken)
+            targets = _targets(path, folder, decoder is not None, overwrite, taken, images)
             image = read_image(path)
             _check_fit(image, channels)
             for sentence in _misfits(image, about):
@@ -123,7 +124,7 @@ def _load(network, decoder):
     if decoder is not None:
         from deepr.networks.defocus import join, load_decoder_of, map_defocus
 
-        joined = join(generator, load_decoder_of(network, decoder))
+        joined = join(generator, load_decoder_of(network, decoder, generator))
         works.append(
             _Work(
                 "defocus",
@@ -141,8 +142,8 @@ def _say(sentence):
     tqdm.write(f"deepr: {sentence}", file=sys.stderr)
 
 
-def _targets(path, folder, with_map, overwrite, taken):
-    """Name the results, and refuse to write over what is there or was written for another image of this call."""
+def _targets(path, folder, with_map, overwrite, taken, images):
+    """Name the results, and refuse to write over what is there, or over an image or a result of this call."""
     path = Path(path)
     targets = [folder / path.name]
     if with_map:
@@ -153,6 +154,8 @@ def _targets(path, folder, with_map, overwrite, taken):
             raise InputError(f"{path}: the result {target} is that of {taken[target]}, wanted one name for each")
         if target.exists() and path.exists() and target.samefile(path):
             raise InputError(f"{path}: --output is the image's own folder, wanted another one")
+        if target.resolve() in images:
+            raise InputError(f"{path}: the result {target} is another image of this call, wanted another --output")
         if target.exists() and not overwrite:
             raise InputError(f"{path}: the result {target} exists already, wanted another --output or --overwrite")
     taken.update(dict.fromkeys(targets, path))

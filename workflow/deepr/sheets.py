@@ -137,13 +137,14 @@ def read_stacks(path):
                 f" {fields[field]})"
             )
         fields[field] = line
-        image = (row["paths"], row["channel_index"])
-        if image in used:
-            raise InputError(
-                f"{where}, column path: found the files of line {used[image]} again ({row['path']}), wanted"
-                " other files for another field"
-            )
-        used[image] = line
+        for file in row["paths"]:
+            image = (file, row["channel_index"])
+            if image in used:
+                raise InputError(
+                    f"{where}, column path: found {file}, a file of line {used[image]}, again ({row['path']}), wanted"
+                    " other files for another field"
+                )
+        used |= {(file, row["channel_index"]): line for file in row["paths"]}
         first = slides.setdefault(field[:2], row)
         for column in ("split", "pixel_um", "objective", "channel"):
             if row[column] != first[column]:
@@ -157,6 +158,11 @@ def read_stacks(path):
 def _find_files(sheet, line, pattern):
     """Give the files of a row, in natural order ("z2" before "z10")."""
     whole = Path(sheet).parent / pattern
+    if "{" in pattern:
+        raise InputError(
+            f"{sheet}, line {line}, column path: found '{{' in {pattern!r}, wanted names without curly brackets, in"
+            " which Snakemake looks for wildcards"
+        )
     if "*" not in pattern:
         if not whole.is_file():
             raise InputError(f"{sheet}, line {line}, column path: found no file {whole}, wanted a z-stack")

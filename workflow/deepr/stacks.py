@@ -1,7 +1,6 @@
 """A person's own z-stacks: checked by their headers before any long work, then read plane by plane."""
 
 import contextlib
-import logging
 import math
 import struct
 from collections import namedtuple
@@ -12,6 +11,7 @@ import pandas as pd
 import tifffile
 
 from deepr.tables import InputError
+from deepr.tiff_files import open_alone
 
 PIXEL_TYPES = ("uint8", "uint16", "float32", "float64")
 
@@ -22,7 +22,7 @@ MARGIN_PX = 16
 _Header = namedtuple("_Header", ["shape", "dtype"])
 
 
-def check_stacks(frame, patch_px=None, range_um=None):
+def check_stacks(frame, patch_px=None, range_um=None, finest_um=None):
     """Check the headers of all stacks of a sheet, in milliseconds each.
 
     Parameters
@@ -32,8 +32,10 @@ def check_stacks(frame, patch_px=None, range_um=None):
     patch_px : int, optional
         Side of a patch that has to fit into each field.
     range_um : float, optional
-        Distance from focus that a network is to be trained for; the planes of training rows must span twice
-        as much, and lie no farther apart.
+        Largest distance from focus that a network is to be trained for; the planes of training rows must span
+        twice as much.
+    finest_um : float, optional
+        Smallest such distance; the planes of training and test rows may lie no farther apart. By default `range_um`.
 
     Returns
     -------
@@ -50,7 +52,12 @@ def check_stacks(frame, patch_px=None, range_um=None):
     first, facts = {}, {}
     for line, row in frame.iterrows():
         training = row.get("split", "train") == "train"
-        shape = check_stack(row, patch_px=patch_px, range_um=range_um if training else None)
+        shape = check_stack(
+            row,
+            patch_px=patch_px,
+            range_um=range_um if training else None,
+            finest_um=range_um if finest_um is None else finest_um,
+        )
         kind = "colour" if len(shape) == 4 else "grey"
         other_kind, where = first.setdefault(row["dataset"], (kind, row["where"]))
         if kind != other_kind:
@@ -93,14 +100,14 @@ def narrow_fields(frame, facts, patch_px):
     )
 
 
-def check_stack(row, patch_px=None, range_um=None):
+def check_stack(row, patch_px=None, range_um=None, finest_um=None):
     """Check one stack by its header: axes, pixel type, number and size of the planes, whole files.
 
     Parameters
     ----------
     row : mapping
         One row of `deepr.sheets.read_stacks`.
-    patch_px, range_um : optional
+    patch_px, range_um, finest_um : optional
         As for `check_stacks`.
 
     Returns
@@ -141,11 +148,12 @@ def check_stack(row, patch_px=None, range_um=None):
             f"planes over {span_um:g} um",
             f"at least {2 * range_um:g} um for a network with range_um {range_um:g}",
         )
-    if range_um is not None and range_um < step_um - 1e-6:
+    finest_um = range_um if finest_um is None else finest_um
+    if finest_um is not None and finest_um < step_um - 1e-6:
         _refuse(
             row,
             f"planes {step_um:g} um apart",
-            f"at most {range_um:g} um, for a network with range_um {range_um:g} would see the focus plane alone",
+            f"at most {finest_um:g} um, for a network with range_um {finest_um:g} would see the focus plane alone",
         )
     return (planes, height, width, *((3,) if "S" in sizes else ()))
 
@@ -264,14 +272,8 @@ def _end_of_pixels(series):
 @contextlib.contextmanager
 def _opened(row, path):
     """Open a TIFF file and give its only image series; what tifffile reports as an error is refused."""
-    complaints = []
-    handler = logging.Handler(logging.ERROR)
-    handler.emit = lambda record: complaints.append(record.getMessage())
-    logger = logging.getLogger("tifffile")
-    logger.addHandler(handler)
-    propagate, logger.propagate = logger.propagate, False
     try:
-        with tifffile.TiffFile(path) as tiff:
+        with open_alone(path) as (tiff, complaints):
             series = tiff.series
             # Counting the pages walks the whole chain of headers, in which a cut shows.
             pages = len(tiff.pages)
@@ -284,9 +286,6 @@ def _opened(row, path):
         _refuse(
             row, f"a truncated file or none that is TIFF ({error})", "a whole TIFF file, as Fiji saves", path, error
         )
-    finally:
-        logger.removeHandler(handler)
-        logger.propagate = propagate
 
 
 def _read_image(row, path, header):

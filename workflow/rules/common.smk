@@ -40,8 +40,8 @@ def plan():
         for name, rows in stacks.groupby("dataset"):
             users = networks[[name in datasets_of(row) for row in networks.itertuples()]]
             patch_px = config["datasets"][name]["patch_px"]
-            range_um = users["range_um"].max() if len(users) else None
-            facts = check_stacks(rows, patch_px=patch_px, range_um=range_um)
+            ranges_um = (users["range_um"].max(), users["range_um"].min()) if len(users) else (None, None)
+            facts = check_stacks(rows, patch_px, *ranges_um)
             stacks.loc[rows.index, "stack_mb"] = facts["stack_mb"]
             remarks += [narrow_fields(rows, facts, patch_px), uncalibrated_stacks(rows)]
             own_images[name] = {"channels": facts["channels"].iloc[0], "pixel_um": set(rows["pixel_um"])}

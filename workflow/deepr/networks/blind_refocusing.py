@@ -1,6 +1,8 @@
 """Refocusing an image of any size with a trained generator."""
 
 import math
+import zipfile
+import zlib
 from pathlib import Path
 
 import keras
@@ -39,7 +41,7 @@ def load_generator(path):
         generator = keras.saving.load_model(
             file, custom_objects={"ZeroPaddedSkip": ZeroPaddedSkip}, compile=False, safe_mode=True
         )
-    except (ValueError, OSError, KeyError, TypeError) as error:
+    except (ValueError, OSError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{file}: not a generator as this workflow saves it ({error})") from error
     if len(generator.input_shape) != 4 or len(generator.output_shape) != 4:
         raise InputError(

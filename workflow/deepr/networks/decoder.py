@@ -1,5 +1,7 @@
 """The defocus decoder: reads off a trained Deep-R network how far each pixel is out of focus."""
 
+import zipfile
+import zlib
 from pathlib import Path
 
 import keras
@@ -133,7 +135,7 @@ def load_decoder(path):
         raise InputError(f"{file}: no such file, wanted a trained decoder (decoder.keras)")
     try:
         decoder = keras.saving.load_model(file, compile=False, safe_mode=True)
-    except (ValueError, OSError, KeyError, TypeError) as error:
+    except (ValueError, OSError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{file}: not a decoder as this workflow saves it ({error})") from error
     if len(decoder.inputs) != DOWN_SAMPLINGS + 1:
         raise InputError(f"{file}: a network with {len(decoder.inputs)} inputs, wanted {DOWN_SAMPLINGS + 1}")

@@ -1,5 +1,6 @@
 """Training the defocus decoder on uniformly defocused images; the Deep-R network it reads stays as it is."""
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -71,6 +72,9 @@ def train_decoder(training_pairs, validation_pairs, generator_path, folder, sett
             f"{generator_path}: takes images of {generator.input_shape[-1]} channels, the data have "
             f"{training_pairs.image_channels}; wanted a network trained on such images"
         )
+    statistics = measure_features(
+        build_features(generator), training_pairs.validation_set(FEATURE_IMAGES)[0], settings["batch_size"]
+    )
     identity = {
         # How often a state is saved does not enter the result.
         "settings": {key: value for key, value in settings.items() if key != "checkpoint_interval"},
@@ -78,9 +82,10 @@ def train_decoder(training_pairs, validation_pairs, generator_path, folder, sett
         "training pairs": training_pairs.fingerprint(),
         "validation pairs": validation_pairs.fingerprint(),
         "generator": weights_hash(generator),
+        "features": hashlib.sha256(np.concatenate(statistics, axis=None).tobytes()).hexdigest(),
     }
     validation = validation_pairs.validation_set(settings["validation_pairs"])
-    networks = Decoding(settings, generator, seed, training_pairs.validation_set(FEATURE_IMAGES)[0])
+    networks = Decoding(settings, generator, statistics, seed)
     checkpoint = Checkpoint(folder / "checkpoint" / "training", identity, HISTORY_COLUMNS)
     best = run_training(
         networks, training_pairs, validation, settings, checkpoint, HISTORY_COLUMNS, "validation_squared_error"
@@ -120,9 +125,9 @@ class Decoding:
     plan : dict
         See `train_decoder`.
     generator : keras.Model
+    statistics : list of (ndarray, ndarray)
+        Means and variances of the features, from `deepr.networks.decoder.measure_features`.
     seed : int
-    images : (N, Y, X, C) ndarray of float32
-        Normalised images that cover the training range, for the features' means and variances.
 
     Attributes
     ----------
@@ -133,10 +138,9 @@ class Decoding:
     learning_rate : float
     """
 
-    def __init__(self, plan, generator, seed, images):
+    def __init__(self, plan, generator, statistics, seed):
         self._plan = plan
         self.features = build_features(generator)
-        statistics = measure_features(self.features, images, plan["batch_size"])
         self.model = build_decoder(self.features, statistics, int(random_generator(seed, "decoder").integers(2**31)))
         self._optimizer = build_optimizer(self.model, plan["gradient_norm"])
         self.set_learning_rates(1.0)

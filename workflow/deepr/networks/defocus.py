@@ -10,17 +10,20 @@ from deepr.metrics import normalise
 from deepr.network_folders import name_of_generator, name_of_network, read_config
 from deepr.networks.blind_refocusing import TILE_OVERLAP_PX, WHOLE_IMAGE_PIXELS, refocus_stack
 from deepr.networks.decoder import build_features, load_decoder
+from deepr.networks.generator import weights_hash
 from deepr.networks.virtual_pairs import DPM_UNIT_UM
 from deepr.tables import InputError
 
 
-def load_decoder_of(network, decoder):
+def load_decoder_of(network, decoder, generator=None):
     """Load a decoder that was trained on a given network.
 
     Parameters
     ----------
     network, decoder : str or Path
         Folders of the Deep-R network and of the decoder, as their trainings wrote them.
+    generator : keras.Model, optional
+        The network, if it is loaded already: its weights are looked at then, and else what its folder says of them.
 
     Returns
     -------
@@ -29,7 +32,7 @@ def load_decoder_of(network, decoder):
     Raises
     ------
     InputError
-        If there is no decoder, or it was trained on another network, or on earlier weights of it.
+        If there is no decoder, or it was trained on another network, or on other weights of it.
     """
     model = load_decoder(decoder)
     wanted, found = name_of_network(network), name_of_generator(decoder)
@@ -37,10 +40,11 @@ def load_decoder_of(network, decoder):
         raise InputError(
             f"{Path(decoder)}: found a decoder of the network '{found}', wanted one of '{wanted}' ({network})"
         )
-    read, own = read_config(decoder).get("generator_sha256"), read_config(network).get("weights_sha256")
+    read = read_config(decoder).get("generator_sha256")
+    own = read_config(network).get("weights_sha256") if generator is None else weights_hash(generator)
     if read and own and read != own:
         raise InputError(
-            f"{Path(decoder)}: found a decoder of earlier weights of '{wanted}' ({read[:8]}...), wanted one of its"
+            f"{Path(decoder)}: found a decoder of other weights of '{wanted}' ({read[:8]}...), wanted one of its"
             f" present ones ({own[:8]}...): train the decoder again"
         )
     return model
