@@ -1,12 +1,16 @@
 """What the scripts add to the library: errors that name the file and the field."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from align_slide import align_slide
 from build_manifest import write_manifest
+from deepr.network_folders import results_of
 from deepr.slides import SlideWriter, open_slide
 from deepr.tables import InputError, read_table, write_table
+from measure_bead_widths import measure
 from scipy.ndimage import gaussian_filter
 
 LIMITS = {"max_rotation_deg": 0.5, "max_shift_px": 50}
@@ -89,3 +93,21 @@ def test_a_test_without_patches_says_so(tmp_path):
             measurements_path=tmp_path / "measurements.tsv",
             folder=tmp_path / "slides",
         )
+
+
+def test_bead_slides_with_unequal_steps_are_named(tmp_path):
+    """The width of a bead along z cannot be measured on them, and nothing is written."""
+    stack = gaussian_filter(np.random.default_rng(0).random((4, 64, 64)), 2)
+    with SlideWriter(tmp_path / "test1.ome.tif", 0.325, "20x/0.75", "DAPI", "own") as writer:
+        writer.write("f1", (stack * 30000).astype(np.uint16), [-2.0, -0.5, 0.0, 2.0])
+    patch = {"slide": "test1", "fov": "f1", "y": 0, "x": 0, "size": 64, "focus_plane": 2, "kept": True, "split": "test"}
+    write_table(pd.DataFrame([patch]), tmp_path / "manifest.tsv")
+    with pytest.raises(InputError, match=r"test1\.ome\.tif: found planes 0\.5 to 2 um apart, wanted equal steps"):
+        measure(tmp_path / "manifest.tsv", [tmp_path / "test1.ome.tif"], [], [], tmp_path / "widths.tsv")
+    assert not (tmp_path / "widths.tsv").exists()
+
+
+def test_results_of_a_folder_at_the_root():
+    """A network that is mounted as /network has no results above it."""
+    assert results_of("/network") == Path("/")
+    assert results_of("/data/results/networks/mine") == Path("/data/results")
