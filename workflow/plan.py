@@ -32,8 +32,6 @@ from deepr.tables import InputError, write_table
 # Keras loads TensorFlow to count operations, of which none is computed: it shall not speak of the processor.
 os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="0")
 REPOSITORY = Path(__file__).resolve().parents[1]
-# Cores that one slide is aligned on (rule align_slide).
-ALIGNMENT_THREADS = 2
 COLUMNS = {
     "jobs": ("jobs", "{:.0f}"),
     "core_h": ("core h", "{:,.1f}"),
@@ -160,7 +158,7 @@ def _runs(measured):
 
 def _sentences(parsed, plan, costs, measured):
     """Say what the numbers rest on: what is assumed, what is missing, what does not fit."""
-    peak = peak_gb(costs, max(1, parsed.cores // ALIGNMENT_THREADS))
+    peak = peak_gb(costs, parsed.cores)
     kept, raw = (f"{costs[column].sum():,.1f} GB" for column in ("kept_gb", "temporary_gb"))
     yield (
         f"Disk: {kept} are kept, and at most {peak:,.1f} GB are there at once, as if every slide were acquired before "

@@ -12,6 +12,7 @@ rule acquire_slide:
         "results/benchmarks/{dataset}/acquire/{slide}.tsv"
     wildcard_constraints:
         dataset=any_of(SIMULATED),
+    priority: 10
     conda:
         "../../envs/imaging.yaml"
     threads: 1

@@ -11,10 +11,12 @@ rule align_slide:
         "results/logs/{dataset}/align/{slide}.log",
     benchmark:
         "results/benchmarks/{dataset}/align/{slide}.tsv"
+    # Before trainings, so that all of them are ready when cores are shared out.
+    priority: 10
     conda:
         "../../envs/imaging.yaml"
-    # The longest of the steps before training: one slide after the other leaves no core idle at the end.
-    threads: 2
+    # One slide per core: a job of two threads would wait for a second core while trainings of one thread take it.
+    threads: 1
     resources:
         mem_mb=memory_for_stack,
         runtime=240,

@@ -10,6 +10,7 @@ rule fuse_extended_depth_of_field:
         "results/logs/{dataset}/edof/{slide}.log",
     benchmark:
         "results/benchmarks/{dataset}/edof/{slide}.tsv"
+    priority: 10
     conda:
         "../../envs/imaging.yaml"
     threads: 1
@@ -35,6 +36,7 @@ rule find_focus_planes:
         "results/logs/{dataset}/patches/{slide}.log",
     benchmark:
         "results/benchmarks/{dataset}/patches/{slide}.tsv"
+    priority: 10
     conda:
         "../../envs/imaging.yaml"
     threads: 1
@@ -64,6 +66,7 @@ rule build_manifest:
         "results/logs/{dataset}/manifest.log",
     benchmark:
         "results/benchmarks/{dataset}/manifest.tsv"
+    priority: 10
     conda:
         "../../envs/imaging.yaml"
     threads: 1
