@@ -145,12 +145,15 @@ def _draw_images(figure, images, positions, pixel_um, top):
 
 def _draw_rows(figure, own, positions, top):
     style.panel_letter(figure, "c", 0.5, top - 3)
+    pair = []
     for column, z_um in enumerate(positions):
         axes = style.axes_mm(figure, 13 + column * 40, top, 33, 34)
         for name, (_, colour) in IMAGES.items():
             curve = own[(own["z_um"] == z_um) & (own["image"] == name)]
             style.mean_and_band(axes, curve["y_um"], curve["sharpness"], curve["deviation"], colour, None, lw=0.7)
-        _finish(axes, f"one field, z = {_signed(z_um)} µm", column == 0, own["y_um"].max())
+        _finish(axes, f"one field, z = {_signed(z_um)} µm", own["y_um"].max())
+        pair.append(axes)
+    _share_ordinate(pair)
 
 
 def _draw_statistics(figure, statistics, rows, top):
@@ -158,20 +161,29 @@ def _draw_statistics(figure, statistics, rows, top):
     fields = rows[["slide", "fov"]].drop_duplicates().shape[0]
     # The positions that most fields have; a field whose planes lie elsewhere has its own rows in the table.
     counts = statistics.groupby("z_um")["n"].max().sort_values(ascending=False, kind="stable")
+    pair = []
     for column, z_um in enumerate(sorted(counts.index[:2], reverse=True)):
         axes = style.axes_mm(figure, 103 + column * 40, top, 33, 34)
         for name, (_, colour) in IMAGES.items():
             curve = statistics[(statistics["z_um"] == z_um) & (statistics["image"] == name)]
             style.mean_and_band(axes, curve["y_um"], curve["mean"], curve["std"], colour, None, lw=0.7)
-        _finish(axes, f"{fields} fields, z = {_signed(z_um)} µm", column == 0, statistics["y_um"].max())
+        _finish(axes, f"{fields} fields, z = {_signed(z_um)} µm", statistics["y_um"].max())
+        pair.append(axes)
+    _share_ordinate(pair)
 
 
-def _finish(axes, title, labelled, side_um):
+def _finish(axes, title, side_um):
     axes.set_title(title, pad=2.5)
     axes.set(xlim=(0, side_um), xlabel="y (µm)")
-    axes.set_ylim(bottom=0)
-    if labelled:
-        axes.set_ylabel("Row sharpness")
+
+
+def _share_ordinate(row):
+    """Give axes side by side one scale from zero, labelled at the first."""
+    top = max(axes.get_ylim()[1] for axes in row)
+    for axes in row:
+        axes.set_ylim(0, top)
+        axes.tick_params(labelleft=axes is row[0])
+    row[0].set_ylabel("Row sharpness")
 
 
 def _signed(z_um):
