@@ -40,7 +40,7 @@ rule time_refocusing:
         network=any_of(DEEPR),
     conda:
         "../../envs/networks.yaml"
-    # Nothing else may run beside what is timed.
+    # All cores are timed, and nothing else may run beside.
     threads: lambda wildcards: workflow.cores
     resources:
         mem_mb=6000,
@@ -48,7 +48,6 @@ rule time_refocusing:
     params:
         code=source_hash("time_refocusing.py"),
         repeats=3 if config["scale"] != "tiny" else 1,
-        threads=config["training"]["threads"],
     message:
         "Time {wildcards.network} on the area of a whole camera frame."
     script:

@@ -48,6 +48,6 @@ if __name__ == "__main__":
         measure(
             generator_path=snakemake.input.generator,
             repeats=snakemake.params.repeats,
-            threads=snakemake.params.threads,
+            threads=snakemake.threads,
             times_path=snakemake.output[0],
         )
