@@ -1,5 +1,7 @@
 """The plot of all benchmarks: times beside the peers', and the gain in SSIM against distance from focus."""
 
+import textwrap
+
 from comparison import ELSEWHERE, OURS, PEER
 from deepr.figures import style
 
@@ -71,6 +73,7 @@ def _draw_gains(axes, gains, table):
         axes.plot(line["z_um"], line["value"], look, color=colour, label=label, marker="o", markersize=1.8)
     axes.axhline(0, color=style.NOTE_COLOUR, lw=0.5)
     axes.set(xlabel="distance from focus (µm)", ylabel="SSIM of the output minus the input's")
-    axes.set_title(f"unseen patches of {gains['task'].iloc[0].replace(', ', ',' + chr(10))}")
+    task = f"unseen patches of {gains['task'].iloc[0]}"
+    axes.set_title(textwrap.fill(task, 34), linespacing=1.2)
     place = {"loc": "upper left", "bbox_to_anchor": (0, -0.18), "borderaxespad": 0, "alignment": "left"}
     axes.legend(title="mean gain in brackets", title_fontsize=6.5, **place)
