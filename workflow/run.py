@@ -11,9 +11,13 @@ import math
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# How long killed processes may take to end.
+DYING_S = 5
 
 # Options that decide how the Snakefile is read, and how many values each takes at most.
 VALUES = {
@@ -37,9 +41,7 @@ def run(arguments):
     try:
         Path("results").mkdir(exist_ok=True)
         with open("results/.running", "a+") as running:
-            try:
-                fcntl.flock(running, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not _locked(running):
                 running.seek(0)
                 other = running.read().strip()
                 print(
@@ -56,6 +58,18 @@ def run(arguments):
         folder = Path("results").resolve()
         print(f"{folder} cannot be written ({error.strerror}), wanted room and the right to write", file=sys.stderr)
         return 1
+
+
+def _locked(running):
+    """Take the lock of the operating system; processes that were killed just now still hold it for a moment."""
+    for _ in range(int(DYING_S / 0.1)):
+        try:
+            fcntl.flock(running, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.1)
+        else:
+            return True
+    return False
 
 
 def _run_snakemake(arguments, was_killed, running):
