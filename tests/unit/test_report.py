@@ -170,8 +170,8 @@ def test_a_stage_is_named_without_data_set_network_or_slide(tmp_path, place, sta
 
 
 def test_a_browser_draws_every_figure(page, browse):
-    """All four images are drawn, nothing is said or fetched, and a narrow window need not scroll sideways."""
-    seen = browse(page, width=500)
+    """All four images are drawn, nothing is said or fetched, and a phone need not scroll sideways."""
+    seen = browse(page, width=390)
     assert len(seen["images"]) == 4
     for image in seen["images"]:
         assert (image["width"], image["height"]) == (1600, 32)

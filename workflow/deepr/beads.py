@@ -13,6 +13,8 @@ SIGMA_PER_MAD = 1.4826
 # 30 px of the paper's 0.1625 um.
 REGION_UM = 4.875
 
+# Stages give their positions to 10 nm or so.
+_STEP_TOLERANCE_UM = 0.05
 _SMALLEST_REGION_PX = 8
 _NOISE_DEVIATIONS = 4.0
 _SHARE_OF_TYPICAL_HEIGHT = 0.25
@@ -26,6 +28,30 @@ _LEAST_DETECTION = 5.0
 _LEAST_TOLERANCE = 0.1
 _LEAST_PLANES_OF_AXIAL_FIT = 5
 _AXIAL_STARTS_UM = (0.4, 1.5)
+
+
+def plane_step_um(z_um):
+    """Give the distance of the planes of a stack, by which a bead's width along z is measured.
+
+    Parameters
+    ----------
+    z_um : (Z,) ndarray
+        Positions of the planes, in um.
+
+    Returns
+    -------
+    float
+        In um, with its sign.
+
+    Raises
+    ------
+    ValueError
+        If the planes are not equally far apart, within 50 nm.
+    """
+    steps_um = np.diff(z_um)
+    if np.ptp(steps_um) > _STEP_TOLERANCE_UM:
+        raise ValueError(f"found planes {steps_um.min():g} to {steps_um.max():g} um apart, wanted equal steps")
+    return float(steps_um.mean())
 
 
 def measure_beads(

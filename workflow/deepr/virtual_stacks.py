@@ -5,7 +5,7 @@ import logging
 import numpy as np
 import pandas as pd
 
-from deepr.beads import measure_beads
+from deepr.beads import measure_beads, plane_step_um
 from deepr.networks.blind_refocusing import refocus_stack
 from deepr.networks.virtual_refocusing import propagate_through
 
@@ -44,8 +44,9 @@ def measure_virtual_stack(planes, z_um, focus_plane, pixel_um, deepz, deepr):
     """
     start = int(np.argmin(np.abs(z_um - INPUT_Z_UM)))
     targets_um = np.round(np.arange(z_um[start], -INPUT_Z_UM + STEP_UM / 2, STEP_UM), 3)
+    step_um = plane_step_um(z_um)
     try:
-        found = measure_beads(planes, pixel_um, float(z_um[1] - z_um[0]), focus_plane=focus_plane)
+        found = measure_beads(planes, pixel_um, step_um, focus_plane=focus_plane)
     except ValueError as reason:
         log.warning("no bead is measured in this patch: %s", reason)
         return pd.DataFrame(columns=["bead", "curve", "z_um", "fwhm_um", "kept"]), {}

@@ -3,9 +3,8 @@
 import logging
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from deepr.beads import measure_beads
+from deepr.beads import measure_beads, plane_step_um
 from deepr.runtime import logged, progress
 from deepr.slides import open_slide
 from deepr.tables import InputError, read_table, write_table
@@ -14,9 +13,6 @@ COLUMNS = (
     *("network", "slide", "fov", "y", "x", "bead", "plane", "z_um", "y_px", "x_px"),
     *("fwhm_x_um", "fwhm_y_um", "fwhm_um", "fwhm_se_um", "axial_fwhm_um", "kept", "reason"),
 )
-
-# Stages give their positions to 10 nm or so.
-STEP_TOLERANCE_UM = 0.05
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +35,10 @@ def measure(manifest_path, slide_paths, prediction_folders, networks, widths_pat
             for patch in progress(patches.to_dict("records"), desc=name):
                 field, y, x, size = patch["fov"], patch["y"], patch["x"], patch["size"]
                 z_um = slide.z_um(field)
-                step_um = _step_um(z_um, path)
+                try:
+                    step_um = plane_step_um(z_um)
+                except ValueError as error:
+                    raise InputError(f"{path}: {error} in stacks of test slides of beads") from error
                 stack = slide.stack(field)[:, y : y + size, x : x + size]
                 place = {"slide": name, "fov": field, "y": y, "x": x}
                 try:
@@ -57,17 +56,6 @@ def measure(manifest_path, slide_paths, prediction_folders, networks, widths_pat
     write_table(table[list(COLUMNS)], widths_path)
     inputs = table[table["network"] == ""].drop_duplicates(["slide", "fov", "y", "x", "bead"])
     log.info("%d beads measured, %d left out: %s", *_counted(inputs))
-
-
-def _step_um(z_um, path):
-    """Give the distance of the planes, which a bead's width along z is measured by."""
-    steps_um = np.diff(z_um)
-    if np.ptp(steps_um) > STEP_TOLERANCE_UM:
-        raise InputError(
-            f"{path}: found planes {steps_um.min():g} to {steps_um.max():g} um apart, wanted equal steps on test slides"
-            " of beads"
-        )
-    return float(steps_um.mean())
 
 
 def _counted(beads):

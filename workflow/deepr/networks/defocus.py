@@ -15,15 +15,15 @@ from deepr.networks.virtual_pairs import DPM_UNIT_UM
 from deepr.tables import InputError
 
 
-def load_decoder_of(network, decoder, generator=None):
+def load_decoder_of(network, decoder, generator):
     """Load a decoder that was trained on a given network.
 
     Parameters
     ----------
     network, decoder : str or Path
         Folders of the Deep-R network and of the decoder, as their trainings wrote them.
-    generator : keras.Model, optional
-        The network, if it is loaded already: its weights are looked at then, and else what its folder says of them.
+    generator : keras.Model
+        The network as it was loaded; its weights must be those that the decoder's training read.
 
     Returns
     -------
@@ -41,8 +41,8 @@ def load_decoder_of(network, decoder, generator=None):
             f"{Path(decoder)}: found a decoder of the network '{found}', wanted one of '{wanted}' ({network})"
         )
     read = read_config(decoder).get("generator_sha256")
-    own = read_config(network).get("weights_sha256") if generator is None else weights_hash(generator)
-    if read and own and read != own:
+    own = weights_hash(generator)
+    if read and read != own:
         raise InputError(
             f"{Path(decoder)}: found a decoder of other weights of '{wanted}' ({read[:8]}...), wanted one of its"
             f" present ones ({own[:8]}...): train the decoder again"

@@ -147,7 +147,6 @@ def train_network(training_pairs, validation_pairs, folder, settings, seed, star
         "generator_updates": plan["iterations"] * plan["batches_per_iteration"] * plan["generator_updates_per_batch"],
         "generator_parameters": networks.generator.count_params(),
         "discriminator_parameters": networks.discriminator.count_params(),
-        "weights_sha256": weights_hash(networks.generator),
         "seconds": best["seconds"],
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
