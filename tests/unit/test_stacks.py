@@ -143,9 +143,9 @@ def test_a_sheet_that_contradicts_its_files_is_told(tmp_path):
 def test_planes_farther_apart_than_the_range_are_refused(tmp_path, changes):
     """A network would see its focus planes alone, and learn nothing."""
     row = make_row(write(tmp_path / "a.tif", random_stack(5, 20, 30)), **changes)
-    assert check_stack(row, range_um=2) == (5, 20, 30)
+    assert check_stack(row, finest_um=2) == (5, 20, 30)
     with pytest.raises(InputError, match=r"a\.tif: found planes 2 um apart, wanted at most 1\.5 um"):
-        check_stack(row, range_um=1.5)
+        check_stack(row, finest_um=1.5)
     for split in ("train", "test"):
         with pytest.raises(InputError, match=r"planes 2 um apart, wanted at most 1 um, for a network with range_um 1 "):
             check_stacks(pd.DataFrame([row | {"split": split}]), range_um=4, finest_um=1)

@@ -158,20 +158,26 @@ def read_stacks(path):
 def _find_files(sheet, line, pattern):
     """Give the files of a row, in natural order ("z2" before "z10")."""
     whole = Path(sheet).parent / pattern
-    if "{" in pattern:
-        raise InputError(
-            f"{sheet}, line {line}, column path: found '{{' in {pattern!r}, wanted names without curly brackets, in"
-            " which Snakemake looks for wildcards"
-        )
     if "*" not in pattern:
         if not whole.is_file():
             raise InputError(f"{sheet}, line {line}, column path: found no file {whole}, wanted a z-stack")
-        return (_from_here(whole),)
+        return (_usable(sheet, line, whole),)
     escaped = "*".join(glob.escape(part) for part in str(whole).split("*"))
     found = [name for name in glob.glob(escaped) if Path(name).is_file()]
     if not found:
         raise InputError(f"{sheet}, line {line}, column path: nothing matches {whole}, wanted one file per plane")
-    return tuple(_from_here(name) for name in sorted(found, key=_natural_order))
+    return tuple(_usable(sheet, line, name) for name in sorted(found, key=_natural_order))
+
+
+def _usable(sheet, line, file):
+    """Give a file's path from here, and refuse one that Snakemake would take for a pattern."""
+    path = _from_here(file)
+    if "{" in path:
+        raise InputError(
+            f"{sheet}, line {line}, column path: found {path!r}, wanted a path without curly brackets, in which Snakemake"
+            " looks for wildcards"
+        )
+    return path
 
 
 def _from_here(path):

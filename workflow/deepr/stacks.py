@@ -148,7 +148,6 @@ def check_stack(row, patch_px=None, range_um=None, finest_um=None):
             f"planes over {span_um:g} um",
             f"at least {2 * range_um:g} um for a network with range_um {range_um:g}",
         )
-    finest_um = range_um if finest_um is None else finest_um
     if finest_um is not None and finest_um < step_um - 1e-6:
         _refuse(
             row,
