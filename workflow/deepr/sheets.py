@@ -174,8 +174,8 @@ def _usable(sheet, line, file):
     path = _from_here(file)
     if "{" in path:
         raise InputError(
-            f"{sheet}, line {line}, column path: found {path!r}, wanted a path without curly brackets, in which Snakemake"
-            " looks for wildcards"
+            f"{sheet}, line {line}, column path: found {path!r}, wanted a path without curly brackets, in which"
+            " Snakemake looks for wildcards"
         )
     return path
 
