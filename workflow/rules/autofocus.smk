@@ -1,6 +1,7 @@
 """The time of mechanical autofocusing and of Deep-R."""
 
 
+# Reads no file: the search drives the simulated microscope, which makes the field that it is asked for.
 rule search_focus:
     output:
         "results/autofocus/searches.tsv",
