@@ -81,6 +81,7 @@ def prepare_deepr(threads, base_channels, crop_px, batch_size):
             "discriminator_learning_rate": 1e-6,
             "loss_weights": weights,
             "berhu_threshold": 0.1,
+            "precision": "float32",
         }
         networks = Adversaries(plan, 1, {"generator": 1, "discriminator": 2})
         functions[name] = functools.partial(networks.train_on_batch, *batch)

@@ -1,5 +1,6 @@
 """The command deepr: files in, files out, and what it says of them."""
 
+import functools
 import json
 import shlex
 import subprocess
@@ -12,6 +13,7 @@ import tifffile
 import yaml
 from deepr.cli import DONE, SOME_FAILED, STOPPED, WRONG_CALL, main
 from deepr.images import read_image
+from deepr.networks import precision
 from deepr.networks.decoder import build_decoder, build_features, defocus_map
 from deepr.networks.generator import build_generator
 from deepr.networks.inference import refocus
@@ -87,6 +89,22 @@ def test_an_image_comes_back_refocused(network, tmp_path):
     assert result.pixels.dtype == np.uint16
     assert result.pixel_um == pytest.approx(0.325)
     assert result.format == "imagej"
+
+
+def test_an_image_is_refocused_in_bfloat16(network, tmp_path, monkeypatch, capsys):
+    """Nearly as in float32; where the machine is slow in it, the same as in float32, and a sentence says so."""
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, texture((64, 96), np.float32))
+    results = {}
+    for name in ("plain", "half", "slow"):
+        monkeypatch.setattr(precision, "has_bfloat16", functools.partial(bool, name != "slow"))
+        options = [] if name == "plain" else ["--precision", "bfloat16"]
+        assert call(network, tmp_path / name, path, options=options) == DONE
+        results[name] = read_image(tmp_path / name / "a.tif").pixels
+        assert ("slow in bfloat16; the network computes in float32" in capsys.readouterr().err) is (name == "slow")
+    np.testing.assert_array_equal(results["slow"], results["plain"])
+    error = np.sqrt(np.mean((results["half"] - results["plain"]) ** 2)) / results["plain"].std()
+    assert 1e-5 < error < 0.02
 
 
 def test_every_plane_of_an_ome_stack_is_refocused_by_itself(network, tmp_path):

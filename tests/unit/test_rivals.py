@@ -112,12 +112,18 @@ def test_searches_are_counted_and_clocked(searches):
 def test_table_s2_puts_measurements_beside_the_paper(searches, tmp_path):
     """Means and the time at which both would be equal; without a GPU its row is empty and the claim is not judged."""
     refocusing = pd.DataFrame(
-        {"device": "CPU", "way": ["patches", "patches", "one patch"], "seconds": [1.0, 1.2, 0.1]}
+        {
+            "device": "CPU",
+            "precision": ["float32", "float32", "float32", "bfloat16"],
+            "way": ["patches", "patches", "one patch", "patches"],
+            "seconds": [1.0, 1.2, 0.1, 0.7],
+        }
     ).assign(seconds_per_mm2=lambda frame: frame["seconds"] / FRAME_AREA_MM2)
     table = draw_table_s2(searches, refocusing, "simulated", "tiny", tmp_path / "tableS2")
     assert all((tmp_path / f"tableS2.{suffix}").stat().st_size > 500 for suffix in ("tsv", "html", "png"))
     rows = table.set_index("method")
     assert rows.loc["Deep-R (CPU)", "mean"] == pytest.approx(1.1 / FRAME_AREA_MM2)
+    assert rows.loc["Deep-R (CPU, bfloat16)", "mean"] == pytest.approx(0.7 / FRAME_AREA_MM2)
     assert np.isnan(rows.loc["Deep-R (GPU)", "mean"]) and rows.loc["Deep-R (GPU)", "paper_mean"] == 2.98
     own = searches[searches["score"] == "VOL4"]
     stage_s = rows.loc["Vollath-4", "equal_stage_s"]

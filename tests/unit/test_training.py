@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
-from deepr.networks import checkpoints, training
+from deepr.networks import checkpoints, precision, training
 from deepr.networks.checkpoints import Checkpoint
 from deepr.networks.inference import load_generator, refocus_normalised
 from deepr.networks.pairs import PairSampler
@@ -45,6 +45,7 @@ SETTINGS = {
     "validation_pairs": 4,
     "checkpoint_interval": 2,
     "threads": 1,
+    "precision": "float32",
 }
 
 
@@ -125,6 +126,21 @@ def test_every_iteration_has_a_row_and_no_loss_is_undefined(trained):
     assert history["validation_ms_ssim_loss"].notna().to_numpy().tolist() == validated.tolist()
     assert np.isfinite(history.filter(regex="^(?!validation)").to_numpy(dtype=float)).all()
     assert history["seconds"].is_monotonic_increasing
+
+
+def test_a_network_trained_in_bfloat16_is_saved_to_compute_in_float32(tmp_path, monkeypatch, eager):
+    """Its weights are others, and nothing that reads the network has to know."""
+    monkeypatch.setattr(precision, "has_bfloat16", lambda: True)
+    networks = {}
+    for name in ("float32", "bfloat16"):
+        config = train(tmp_path / name, precision=name, iterations=2)
+        assert config["settings"]["precision"] == name
+        networks[name] = load_generator(tmp_path / name)
+    assert {layer.compute_dtype for layer in networks["bfloat16"].layers} == {"float32"}
+    weights = [network.get_weights() for network in networks.values()]
+    assert not all(np.array_equal(*pair) for pair in zip(*weights, strict=True))
+    for pair in zip(*weights, strict=True):
+        np.testing.assert_allclose(*pair, atol=0.01)
 
 
 def test_the_best_weights_are_kept(trained):

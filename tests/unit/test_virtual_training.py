@@ -37,6 +37,7 @@ SETTINGS = {
     "validation_pairs": 4,
     "checkpoint_interval": 2,
     "threads": 1,
+    "precision": "float32",
 }
 Z_UM = np.array([-4.0, -3.0, -1.5, 0.0, 0.5, 2.0, 5.0])
 

@@ -53,6 +53,12 @@ def _parser():
         metavar="DIR",
         help="folder of a decoder of this network: writes the defocus of each pixel in um, NAME_defocus.tif",
     )
+    refocus.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16"),
+        default="float32",
+        help="bfloat16 is faster on processors with AVX-512 BF16 or AMX, and changes the images a little",
+    )
     refocus.add_argument("--overwrite", action="store_true", help="replace results that exist")
     refocus.add_argument("--quiet", action="store_true", help="no progress bar")
     refocus.set_defaults(run=_refocus)
@@ -83,6 +89,7 @@ def _refocus(parsed):
         network=parsed.network,
         output=parsed.output,
         decoder=parsed.defocus_map,
+        precision=parsed.precision,
         overwrite=parsed.overwrite,
         quiet=parsed.quiet,
     )

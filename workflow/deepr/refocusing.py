@@ -20,7 +20,7 @@ PIXEL_TOLERANCE = 0.1
 MAP_DESCRIPTION = "Defocus in um: z of the image minus z of focus"
 
 
-def refocus_files(paths, network, output, decoder=None, overwrite=False, quiet=False):
+def refocus_files(paths, network, output, decoder=None, precision="float32", overwrite=False, quiet=False):
     """Refocus image files, and say on standard error what is to be said of each.
 
     Parameters
@@ -34,6 +34,8 @@ def refocus_files(paths, network, output, decoder=None, overwrite=False, quiet=F
     decoder : str or Path, optional
         Folder of a decoder of this network; with it a map of defocus, ``NAME_defocus.tif``, float32 in um, is
         written beside each result.
+    precision : {"float32", "bfloat16"}
+        What the network computes in; float32 where the machine has no fast bfloat16. Maps are made in float32.
     overwrite : bool
         Replace results that exist.
     quiet : bool
@@ -58,7 +60,7 @@ def refocus_files(paths, network, output, decoder=None, overwrite=False, quiet=F
     # file is said below.
     for library in ("tensorflow", "tifffile"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
-    works, channels = _load(network, decoder)
+    works, channels = _load(network, decoder, precision)
     about = read_config(network)
     taken, failed = {}, 0
     images = {Path(path).resolve() for path in paths}
@@ -103,10 +105,11 @@ class _Work:
     dtype: object = None
 
 
-def _load(network, decoder):
+def _load(network, decoder, precision):
     """Load the networks; give what is done to planes, refocusing first, and the number of their channels."""
     from deepr.intermediates import check_file
     from deepr.networks.blind_refocusing import load_generator, refocus_stack
+    from deepr.networks.precision import available_precision, with_precision
 
     path = Path(network)
     file = path / "generator.keras" if path.is_dir() else path
@@ -120,7 +123,11 @@ def _load(network, decoder):
             f"{network}: found a network from {channels} to {generator.output_shape[-1]} channels, wanted one that "
             "refocuses grey or colour images"
         )
-    works = [_Work("refocusing", lambda planes: refocus_stack(planes, generator), lambda plane: plane)]
+    available = available_precision(precision)
+    if available != precision:
+        _say(f"warning: this machine is slow in {precision}; the network computes in {available}")
+    computing = with_precision(generator, available)
+    works = [_Work("refocusing", lambda planes: refocus_stack(planes, computing), lambda plane: plane)]
     if decoder is not None:
         from deepr.networks.defocus import join, load_decoder_of, map_defocus
 

@@ -8,6 +8,7 @@ import pandas as pd
 import tensorflow as tf
 from deepr.autofocus import CAMERA_PX, FRAME_AREA_MM2
 from deepr.networks.blind_refocusing import load_generator, refocus, refocus_stack
+from deepr.networks.precision import BFLOAT16, FLOAT32, has_bfloat16, with_precision
 from deepr.networks.training import fix_threads
 from deepr.runtime import logged
 from deepr.tables import write_table
@@ -16,30 +17,36 @@ PATCH_PX = 512
 
 
 def measure(generator_path, repeats, threads, times_path):
-    """Write one row per way of refocusing a frame and repetition, on the processor and on a GPU if there is one."""
+    """Write one row per way of refocusing a frame and repetition.
+
+    On the processor, there in bfloat16 too if it has it, and on a GPU if there is one.
+    """
     fix_threads(threads)
     generator = load_generator(generator_path)
     frame = np.random.default_rng(0).integers(100, 4000, (CAMERA_PX, CAMERA_PX)).astype(np.uint16)
     side = CAMERA_PX // PATCH_PX
     patches = frame.reshape(side, PATCH_PX, side, PATCH_PX).swapaxes(1, 2).reshape(-1, PATCH_PX, PATCH_PX)
     ways = {
-        "patches": lambda: refocus_stack(patches, generator),
-        "frame": lambda: refocus(frame, generator),
-        "one patch": lambda: refocus(patches[0], generator),
+        "patches": lambda network: refocus_stack(patches, network),
+        "frame": lambda network: refocus(frame, network),
+        "one patch": lambda network: refocus(patches[0], network),
     }
-    devices = {"CPU": "/CPU:0"} | ({"GPU": "/GPU:0"} if tf.config.list_physical_devices("GPU") else {})
+    computers = [("CPU", FLOAT32)]
+    computers += [("CPU", BFLOAT16)] if has_bfloat16() else []
+    computers += [("GPU", FLOAT32)] if tf.config.list_physical_devices("GPU") else []
     rows = []
-    for device, name in devices.items():
-        with tf.device(name):
+    for device, precision in computers:
+        network = with_precision(generator, precision)
+        with tf.device(f"/{device}:0"):
             for way, function in ways.items():
-                function()
+                function(network)
                 for repeat in range(repeats):
                     started = time.perf_counter()
-                    function()
+                    function(network)
                     seconds = time.perf_counter() - started
                     area_mm2 = FRAME_AREA_MM2 / (side**2 if way == "one patch" else 1)
-                    place = {"device": device, "threads": threads, "way": way, "repeat": repeat}
-                    rows.append({**place, "seconds": seconds, "seconds_per_mm2": seconds / area_mm2})
+                    place = {"device": device, "precision": precision, "threads": threads, "way": way}
+                    rows.append({**place, "repeat": repeat, "seconds": seconds, "seconds_per_mm2": seconds / area_mm2})
     write_table(pd.DataFrame(rows), times_path)
 
 

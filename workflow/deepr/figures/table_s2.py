@@ -9,14 +9,15 @@ import pandas as pd
 from deepr.figures import style
 from deepr.runtime import write_atomically
 
-# The paper's means and standard deviations, s/mm2.
+# The paper's means and standard deviations, s/mm2, by score or by device and precision.
 PAPER = {
     "VOL4": ("Vollath-4", 42.91, 3.16),
     "VOL5": ("Vollath-5", 39.57, 3.16),
     "STD": ("Standard deviation", 37.22, 3.07),
     "NVAR": ("Normalized variance", 36.50, 0.36),
-    "CPU": ("Deep-R (CPU)", 20.04, 0.23),
-    "GPU": ("Deep-R (GPU)", 2.98, 0.08),
+    "CPU float32": ("Deep-R (CPU)", 20.04, 0.23),
+    "CPU bfloat16": ("Deep-R (CPU, bfloat16)", np.nan, np.nan),
+    "GPU float32": ("Deep-R (GPU)", 2.98, 0.08),
 }
 HEADERS = {
     "method": "Method",
@@ -36,6 +37,7 @@ NOTE = (
     " paper. Focus error is the mean distance from the true focus of the searches that found it within 1 um, failures"
     " are the others. Equal at: the time of stage and settling at which the search would be as fast as Deep-R on this"
     " machine's processor. Deep-R is timed here on that area, patch by patch; no GPU row where there was none."
+    " bfloat16: the same network, computing in numbers of half as many bits, on a processor that has them."
 )
 
 _LOOK = """
@@ -57,7 +59,7 @@ def draw_table_s2(searches, refocusing, data_source, scale, output_base):
     searches : DataFrame
         As `deepr.autofocus.search_fields` makes it.
     refocusing : DataFrame
-        device, way ("patches" is used), seconds_per_mm2.
+        device, precision, way ("patches" is used), seconds_per_mm2.
     data_source, scale, output_base
         As for the figures.
 
@@ -78,9 +80,9 @@ def draw_table_s2(searches, refocusing, data_source, scale, output_base):
 
 def summarise_times(searches, refocusing):
     """Give one row per method; see `draw_table_s2`."""
-    patches = refocusing[refocusing["way"] == "patches"].groupby("device")["seconds_per_mm2"]
-    network = {device: (values.mean(), values.std()) for device, values in patches}
-    cpu = network.get("CPU", (np.nan, np.nan))[0]
+    patches = refocusing[refocusing["way"] == "patches"].groupby(["device", "precision"])["seconds_per_mm2"]
+    network = {" ".join(computer): (values.mean(), values.std()) for computer, values in patches}
+    cpu = network.get("CPU float32", (np.nan, np.nan))[0]
     rows = []
     for key, (method, paper_mean, paper_std) in PAPER.items():
         row = dict.fromkeys(HEADERS, np.nan) | {"method": method, "paper_mean": paper_mean, "paper_std": paper_std}

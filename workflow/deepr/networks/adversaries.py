@@ -7,6 +7,7 @@ from deepr.networks import losses
 from deepr.networks.discriminator import build_discriminator
 from deepr.networks.generator import build_generator
 from deepr.networks.optimizers import build_optimizer
+from deepr.networks.precision import with_precision
 
 
 class Adversaries:
@@ -22,12 +23,17 @@ class Adversaries:
 
     Attributes
     ----------
-    generator, discriminator : keras.Model
+    generator : keras.Model
+        Computes in the plan's precision; its weights are float32.
+    discriminator : keras.Model
+        Float32: what it tells apart is less than bfloat16's digits.
     """
 
     def __init__(self, plan, image_channels, seeds):
         self._plan = plan
-        self.generator = build_generator(plan["base_channels"], image_channels, seed=seeds["generator"])
+        self.generator = with_precision(
+            build_generator(plan["base_channels"], image_channels, seed=seeds["generator"]), plan["precision"]
+        )
         self.discriminator = build_discriminator(
             plan["discriminator_channels"], image_channels, seed=seeds["discriminator"]
         )

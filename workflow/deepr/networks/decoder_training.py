@@ -15,7 +15,7 @@ from deepr.networks.decoder import build_decoder, build_features, measure_featur
 from deepr.networks.generator import weights_hash
 from deepr.networks.loop import run_training
 from deepr.networks.optimizers import build_optimizer
-from deepr.networks.training import fix_threads
+from deepr.networks.training import set_up_training
 from deepr.networks.virtual_pairs import DPM_UNIT_UM
 from deepr.randomness import random_generator
 from deepr.runtime import write_atomically
@@ -65,7 +65,7 @@ def train_decoder(training_pairs, validation_pairs, generator_path, folder, sett
     sum of squared errors over the pixels; here their mean, which is the same to Adam but for the scale.
     """
     settings, folder = dict(settings), Path(folder)
-    fix_threads(settings["threads"])
+    set_up_training(settings["threads"])
     generator = load_generator(generator_path)
     if generator.input_shape[-1] != training_pairs.image_channels:
         raise InputError(

@@ -13,7 +13,8 @@ from deepr.networks.discriminator import build_discriminator
 from deepr.networks.generator import build_generator
 from deepr.networks.loop import run_training
 from deepr.networks.optimizers import build_optimizer
-from deepr.networks.training import fix_threads
+from deepr.networks.precision import available_precision, with_precision
+from deepr.networks.training import set_up_training
 from deepr.networks.virtual_pairs import DPM_UNIT_UM
 from deepr.randomness import random_generator
 from deepr.runtime import write_atomically
@@ -49,7 +50,7 @@ def train_deepz(training_pairs, validation_pairs, folder, settings, seed, descri
         discriminator_channels, iterations, batches_per_iteration, generator_updates_per_batch,
         discriminator_updates_per_batch, generator_learning_rate, discriminator_learning_rate,
         learning_rate_schedule, warmup_fraction, gradient_norm, mae_weight, validation_interval,
-        validation_pairs, checkpoint_interval and threads.
+        validation_pairs, checkpoint_interval, threads and precision.
     seed : int
         Seed of the initial weights.
     description : dict
@@ -75,8 +76,9 @@ def train_deepz(training_pairs, validation_pairs, folder, settings, seed, descri
     ----------
     Wu et al., Nat. Methods 16, 1323 (2019), doi:10.1038/s41592-019-0622-5.
     """
-    settings, folder = dict(settings), Path(folder)
-    fix_threads(settings["threads"])
+    folder = Path(folder)
+    set_up_training(settings["threads"])
+    settings = settings | {"precision": available_precision(settings["precision"])}
     if training_pairs.image_channels != 1:
         raise InputError(f"the images have {training_pairs.image_channels} channels; Deep-Z is trained on grey images")
     identity = {
@@ -112,7 +114,7 @@ def train_deepz(training_pairs, validation_pairs, folder, settings, seed, descri
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
     }
-    for model in (networks.discriminator, networks.model):
+    for model in (networks.discriminator, with_precision(networks.model, "float32")):
         with write_atomically(folder / f"{model.name}.keras") as temporary:
             model.save(temporary)
     write_table(read_table(checkpoint.history_path), folder / "history.tsv")
@@ -169,7 +171,9 @@ class Propagation:
     def __init__(self, plan, seed):
         self._plan = plan
         seeds = {name: int(random_generator(seed, name).integers(2**31)) for name in ("generator", "discriminator")}
-        self.model = build_generator(plan["base_channels"], 2, output_channels=1, seed=seeds["generator"])
+        self.model = with_precision(
+            build_generator(plan["base_channels"], 2, output_channels=1, seed=seeds["generator"]), plan["precision"]
+        )
         self.discriminator = build_discriminator(plan["discriminator_channels"], 1, seed=seeds["discriminator"])
         self._optimizers = {
             model.name: build_optimizer(model, plan["gradient_norm"]) for model in (self.model, self.discriminator)

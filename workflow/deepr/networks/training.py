@@ -15,6 +15,7 @@ from deepr.networks.blind_refocusing import load_generator
 from deepr.networks.checkpoints import Checkpoint
 from deepr.networks.generator import weights_hash
 from deepr.networks.optimizers import learning_rate_factor
+from deepr.networks.precision import available_precision, with_precision
 from deepr.randomness import random_generator
 from deepr.runtime import progress, write_atomically
 from deepr.tables import InputError, read_table, write_json, write_table
@@ -58,7 +59,8 @@ def train_network(training_pairs, validation_pairs, folder, settings, seed, star
         batches_per_iteration, generator_updates_per_batch, discriminator_updates_per_batch,
         generator_learning_rate, discriminator_learning_rate, learning_rate_schedule, warmup_fraction,
         gradient_norm, loss_weights, pilot_iterations, berhu_threshold, validation_interval,
-        validation_pairs, checkpoint_interval and threads; crop_px and batch_size are the samplers'.
+        validation_pairs, checkpoint_interval, threads and precision; crop_px and batch_size are the samplers'.
+        Where the machine does not compute in that precision, in float32.
     seed : int
         Seed of the initial weights.
     start_from : str or Path, optional
@@ -92,9 +94,9 @@ def train_network(training_pairs, validation_pairs, folder, settings, seed, star
     and 4, so that the three terms are about equal after convergence, which is all that the paper says.
     Its weights are discarded.
     """
-    settings = dict(settings)
     folder = Path(folder)
-    fix_threads(settings["threads"])
+    set_up_training(settings["threads"])
+    settings = settings | {"precision": available_precision(settings["precision"])}
     if validation_pairs.image_channels != training_pairs.image_channels:
         raise InputError(
             f"the validation images have {validation_pairs.image_channels} channels, those of the training "
@@ -151,7 +153,7 @@ def train_network(training_pairs, validation_pairs, folder, settings, seed, star
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
     }
-    for model in (networks.discriminator, networks.generator):
+    for model in (networks.discriminator, with_precision(networks.generator, "float32")):
         with write_atomically(folder / f"{model.name}.keras") as temporary:
             model.save(temporary)
     write_table(read_table(checkpoint.history_path), folder / "history.tsv")
@@ -178,8 +180,13 @@ def fix_threads(threads):
             f"process; train in a process of its own"
         ) from error
     tf.config.experimental.enable_op_determinism()
+
+
+def set_up_training(threads):
+    """As `fix_threads`, for a process that trains."""
+    fix_threads(threads)
     # This stage of TensorFlow's graph optimiser cannot cope with the discriminator's gradients and would
-    # say so at every start; the step is no slower without it.
+    # say so at every start; the step is no slower without it, but refocusing is.
     tf.config.optimizer.set_experimental_options({"remapping": False})
 
 

@@ -14,7 +14,7 @@ def judge_table_s2(table, refocusing, data_source, scale):
     table : DataFrame
         As `deepr.figures.table_s2.summarise_times` makes it.
     refocusing : DataFrame
-        device, way, seconds.
+        device, precision, way, seconds.
     data_source, scale : str
 
     Returns
@@ -25,7 +25,8 @@ def judge_table_s2(table, refocusing, data_source, scale):
     times = table.set_index("method")["mean"]
     searches = times[[name for name in times.index if not name.startswith("Deep-R")]]
     cpu, gpu = times["Deep-R (CPU)"], times["Deep-R (GPU)"]
-    patch = refocusing[refocusing["way"] == "one patch"].groupby("device")["seconds"].median()
+    single = refocusing[(refocusing["way"] == "one patch") & (refocusing["precision"] == "float32")]
+    patch = single.groupby("device")["seconds"].median()
     no_gpu = "" if np.isfinite(gpu) else "no GPU on this machine"
     rows = [
         {
