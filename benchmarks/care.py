@@ -3,11 +3,12 @@
 Run as ``make benchmark``, or as ``python benchmarks/care.py --results results`` with ``workflow`` and csbdeep on the
 PYTHONPATH, after ``make results/ovary/manifest.tsv`` and with nothing else running.
 
-Deep-R trains with the settings of the demonstration: full loss, batches of 5, rates that fall along a cosine, which
-ends when the time does. CARE trains with csbdeep's defaults for as many seconds, once with csbdeep's batches of 16 and
-once with batches of 5. Both draw the same crops of the same patches, turned and mirrored alike and normalised alike,
-from the same seed, and choose their best weights by the same validation pairs; each has a process of its own with the
-same number of threads and oneDNN on. Drawing CARE's crops beforehand takes no time of its training.
+Deep-R trains with the settings of the demonstration: full loss, batches of 5, the generator in bfloat16 where the
+processor has it, rates that fall along a cosine, which ends when the time does. CARE trains with csbdeep's defaults for
+as many seconds, once with csbdeep's batches of 16 and once with batches of 5. Both draw the same crops of the same
+patches, turned and mirrored alike and normalised alike, from the same seed, and choose their best weights by the same
+validation pairs; each has a process of its own with the same number of threads and oneDNN on. Drawing CARE's crops
+beforehand takes no time of its training.
 """
 
 import argparse

@@ -24,7 +24,7 @@ WAYS = {
 
 def measure(repeats=10, threads=2, base_channels=8):
     """Give the rows of both networks, in seconds per square millimetre at 20x (0.325 um pixels)."""
-    # Here, not above: it brings TensorFlow, which the processes that are timed set up before.
+    # Imported here: the processes that are timed import this file, and have to set TensorFlow up first.
     from deepr.networks.precision import has_bfloat16
 
     deepr, care = f"deepr, base {base_channels}", "csbdeep, CARE"

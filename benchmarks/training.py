@@ -16,11 +16,12 @@ from deepr.slides import SlideWriter, open_slide
 
 FULL = {"adversarial": 0.02, "ms_ssim": 1.0, "berhu": 1.0}
 VARIANTS = {
-    "deepr, BerHu, 1 G": (1, 0, {"adversarial": 0.0, "ms_ssim": 0.0, "berhu": 1.0}),
-    "deepr, MS-SSIM + BerHu, 1 G": (1, 0, {"adversarial": 0.0, "ms_ssim": 1.0, "berhu": 1.0}),
-    "deepr, full loss, 1 G": (1, 0, FULL),
-    "deepr, full loss, 1 G + 1 D": (1, 1, FULL),
-    "deepr, full loss, 2 G + 1 D": (2, 1, FULL),
+    "deepr, BerHu, 1 G": (1, 0, {"adversarial": 0.0, "ms_ssim": 0.0, "berhu": 1.0}, "float32"),
+    "deepr, MS-SSIM + BerHu, 1 G": (1, 0, {"adversarial": 0.0, "ms_ssim": 1.0, "berhu": 1.0}, "float32"),
+    "deepr, full loss, 1 G": (1, 0, FULL, "float32"),
+    "deepr, full loss, 1 G + 1 D": (1, 1, FULL, "float32"),
+    "deepr, full loss, 2 G + 1 D": (2, 1, FULL, "float32"),
+    "deepr, full loss, 2 G + 1 D, bfloat16": (2, 1, FULL, "bfloat16"),
 }
 READING = "deepr, reading a batch of pairs"
 CARE = "csbdeep, CARE, 1 update"
@@ -28,7 +29,11 @@ CARE = "csbdeep, CARE, 1 update"
 
 def measure(repeats=20, threads=2, base_channels=8, crop_px=128, batch_size=5):
     """Give the rows of one batch: what each network does with it once."""
+    # Imported here: the processes that are timed import this file, and have to set TensorFlow up first.
+    from deepr.networks.precision import has_bfloat16
+
     width = (threads, base_channels, crop_px, batch_size)
+    variants = [name for name, (*_, precision) in VARIANTS.items() if precision == "float32" or has_bfloat16()]
     with own_processes(["deepr", "csbdeep"]) as executors:
 
         def ask(name):
@@ -37,7 +42,7 @@ def measure(repeats=20, threads=2, base_channels=8, crop_px=128, batch_size=5):
                 return lambda: executors["csbdeep"].submit(*call).result()
             return lambda: executors["deepr"].submit(update_deepr, name, *width).result()
 
-        seconds, _ = take_turns({name: ask(name) for name in (READING, *VARIANTS, CARE)}, repeats, warm_up=True)
+        seconds, _ = take_turns({name: ask(name) for name in (READING, *variants, CARE)}, repeats, warm_up=True)
     task = f"one batch of {batch_size} crops of {crop_px} x {crop_px} px, base {base_channels}"
     return [
         time_row("training", task, name, PEER if name == CARE else OURS, times, threads=threads)
@@ -55,9 +60,9 @@ def prepare_deepr(threads, base_channels, crop_px, batch_size):
     """Build the networks of every variant; give a function each that updates them on one batch."""
     from deepr.networks.adversaries import Adversaries
     from deepr.networks.pairs import PairSampler
-    from deepr.networks.training import fix_threads
+    from deepr.networks.training import set_up_training
 
-    fix_threads(threads)
+    set_up_training(threads)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "slide.ome.tif"
         write_slide(path, fields=4, side=512, planes=41)
@@ -69,7 +74,7 @@ def prepare_deepr(threads, base_channels, crop_px, batch_size):
     batch = pairs.batch(0)
     numbers = iter(range(10**9))
     functions = {READING: lambda: pairs.batch(next(numbers))}
-    for name, (generator_updates, discriminator_updates, weights) in VARIANTS.items():
+    for name, (generator_updates, discriminator_updates, weights, precision) in VARIANTS.items():
         plan = {
             "base_channels": base_channels,
             "discriminator_channels": base_channels,
@@ -81,7 +86,7 @@ def prepare_deepr(threads, base_channels, crop_px, batch_size):
             "discriminator_learning_rate": 1e-6,
             "loss_weights": weights,
             "berhu_threshold": 0.1,
-            "precision": "float32",
+            "precision": precision,
         }
         networks = Adversaries(plan, 1, {"generator": 1, "discriminator": 2})
         functions[name] = functools.partial(networks.train_on_batch, *batch)

@@ -172,6 +172,10 @@ def _sentences(parsed, plan, costs, measured):
             f"{tflops_of_the_paper(plan):.1f} TFLOP/s with this config's networks, whose width is an assumption too."
         )
     yield "Assumed: core hours stay the same on more cores, and all processors are as fast as this one."
+    yield (
+        "Assumed: a training is as fast as measured; one that was measured in bfloat16 takes a third more in float32 "
+        "(training.precision)."
+    )
     yield "Assumed, from above: a job that runs a network does nothing else, and takes longer as its operations do."
     missing = costs[costs["core_h_without_gpu"].isna()]
     if len(missing):

@@ -65,10 +65,12 @@ def test_what_the_processor_has(lines, found, tmp_path, monkeypatch):
 
 
 def test_where_the_machine_is_slow_in_it_float32_is_taken(tmp_path, monkeypatch):
-    monkeypatch.setattr(precision, "PROCESSOR_FILE", tmp_path / "none")
+    monkeypatch.setattr(precision, "PROCESSOR_FILE", tmp_path / "cpuinfo")
     gpus = []
     monkeypatch.setattr(keras.distribution, "list_devices", lambda device_type: gpus)
     assert available_precision("bfloat16") == "float32"
-    gpus.append("gpu:0")
+    (tmp_path / "cpuinfo").write_text("flags : avx512_bf16\n")
     assert available_precision("bfloat16") == "bfloat16"
     assert available_precision("float32") == "float32"
+    gpus.append("gpu:0")
+    assert available_precision("bfloat16") == "float32"

@@ -114,9 +114,9 @@ def test_table_s2_puts_measurements_beside_the_paper(searches, tmp_path):
     refocusing = pd.DataFrame(
         {
             "device": "CPU",
-            "precision": ["float32", "float32", "float32", "bfloat16"],
-            "way": ["patches", "patches", "one patch", "patches"],
-            "seconds": [1.0, 1.2, 0.1, 0.7],
+            "precision": ["float32", "float32", "float32", "bfloat16", "bfloat16"],
+            "way": ["patches", "patches", "one patch", "patches", "one patch"],
+            "seconds": [1.0, 1.2, 0.1, 0.7, 0.06],
         }
     ).assign(seconds_per_mm2=lambda frame: frame["seconds"] / FRAME_AREA_MM2)
     table = draw_table_s2(searches, refocusing, "simulated", "tiny", tmp_path / "tableS2")
@@ -131,5 +131,6 @@ def test_table_s2_puts_measurements_beside_the_paper(searches, tmp_path):
     assert own["evaluations"].mean() * (stage_s + others_s) == pytest.approx(1.1)
     card = judge_table_s2(table, refocusing, "simulated", "demonstration")
     assert list(card["verdict"]) == [HOLDS, UNTESTABLE, UNTESTABLE]
+    assert card["measured"].iloc[2] == "CPU: 100 ms"
     slow = summarise_times(searches, refocusing.assign(seconds_per_mm2=1e4))
     assert judge_table_s2(slow, refocusing, "simulated", "demonstration")["verdict"][0] == FAILS

@@ -131,11 +131,16 @@ def test_every_iteration_has_a_row_and_no_loss_is_undefined(trained):
 def test_a_network_trained_in_bfloat16_is_saved_to_compute_in_float32(tmp_path, monkeypatch, eager):
     """Its weights are others, and nothing that reads the network has to know."""
     monkeypatch.setattr(precision, "has_bfloat16", lambda: True)
+    monkeypatch.setattr(precision.keras.distribution, "list_devices", lambda device_type: [])
     networks = {}
     for name in ("float32", "bfloat16"):
         config = train(tmp_path / name, precision=name, iterations=2)
         assert config["settings"]["precision"] == name
         networks[name] = load_generator(tmp_path / name)
+    monkeypatch.setattr(precision, "has_bfloat16", lambda: False)
+    config = train(tmp_path / "slow", precision="bfloat16", iterations=2)
+    assert config["settings"]["precision"] == "float32"
+    assert_equal_results(tmp_path / "slow", tmp_path / "float32")
     assert {layer.compute_dtype for layer in networks["bfloat16"].layers} == {"float32"}
     weights = [network.get_weights() for network in networks.values()]
     assert not all(np.array_equal(*pair) for pair in zip(*weights, strict=True))
@@ -179,11 +184,12 @@ def test_transfer_from_another_width_is_refused(trained, tmp_path):
         train(tmp_path, trained[0], base_channels=2)
 
 
-def test_a_killed_training_goes_on_to_the_same_result(tmp_path):
+@pytest.mark.parametrize("kind", ["float32", "bfloat16"])
+def test_a_killed_training_goes_on_to_the_same_result(tmp_path, kind):
     """Killed three times at random moments, pilot included, it ends with the weights and history of one
     that never stopped."""
     environment = {**os.environ, "PYTHONPATH": str(Path(deepr.__file__).parents[1])}
-    subprocess.run([sys.executable, __file__, str(tmp_path)], check=True, timeout=300, env=environment)
+    subprocess.run([sys.executable, __file__, str(tmp_path), kind], check=True, timeout=300, env=environment)
     assert_equal_results(tmp_path / "killed", tmp_path / "whole")
     assert not (tmp_path / "killed" / "checkpoint").exists()
 
@@ -234,9 +240,10 @@ def test_pilot_weights_make_the_terms_equal():
     assert weights["berhu"] * history["berhu"][-2:].mean() == pytest.approx(1)
 
 
-def _train_and_be_killed(folder):
+def _train_and_be_killed(folder, kind):
     """Train once undisturbed and once killed again and again, each in a process of its own."""
     changes = {"pilot_iterations": 2, "iterations": 4, "checkpoint_interval": 1, "validation_pairs": 2}
+    changes |= {"precision": kind}
     changes |= {"batches_per_iteration": 1, "generator_updates_per_batch": 1}
     rng = np.random.default_rng()
     tf.config.run_functions_eagerly(True)
@@ -310,4 +317,10 @@ def _train_and_be_killed_at_moments(folder):
 
 
 if __name__ == "__main__":
-    (_train_and_be_killed_at_moments if "moments" in sys.argv else _train_and_be_killed)(Path(sys.argv[1]))
+    place, what = Path(sys.argv[1]), sys.argv[2]
+    # A machine that is slow in bfloat16 takes float32 otherwise.
+    precision.has_bfloat16 = lambda: True
+    if what == "moments":
+        _train_and_be_killed_at_moments(place)
+    else:
+        _train_and_be_killed(place, what)

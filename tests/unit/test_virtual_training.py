@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
-from deepr.networks import deepz_training
+from deepr.networks import deepz_training, precision
 from deepr.networks.decoder import build_decoder, build_features, measure_features
 from deepr.networks.decoder_training import Decoding, train_decoder
 from deepr.networks.deepz_training import judgement_loss, propagation_loss, train_deepz
@@ -196,10 +196,13 @@ class Interrupted(Exception):
     """Stands for a kill."""
 
 
-@pytest.mark.parametrize("kind", ["decoder", "deepz"])
-def test_an_interrupted_training_goes_on_to_the_same_result(kind, tmp_path, generator_path, eager, monkeypatch):
+@pytest.mark.parametrize(("kind", "computing"), [("decoder", "float32"), ("deepz", "float32"), ("deepz", "bfloat16")])
+def test_an_interrupted_training_goes_on_to_the_same_result(
+    kind, computing, tmp_path, generator_path, eager, monkeypatch
+):
     """Stopped after the third of four iterations, between checkpoints, it ends as one never stopped."""
-    whole = train(kind, tmp_path / "whole", generator_path)
+    monkeypatch.setattr(precision, "has_bfloat16", lambda: True)
+    whole = train(kind, tmp_path / "whole", generator_path, precision=computing)
     owner = Decoding if kind == "decoder" else deepz_training.Propagation
     original, calls = owner.train_on_batch, []
 
@@ -212,11 +215,13 @@ def test_an_interrupted_training_goes_on_to_the_same_result(kind, tmp_path, gene
     with monkeypatch.context() as patched:
         patched.setattr(owner, "train_on_batch", stop_at_the_fourth)
         with pytest.raises(Interrupted):
-            train(kind, tmp_path / "stopped", generator_path)
-    again = train(kind, tmp_path / "stopped", generator_path)
+            train(kind, tmp_path / "stopped", generator_path, precision=computing)
+    again = train(kind, tmp_path / "stopped", generator_path, precision=computing)
     for a, b in zip(result(kind, tmp_path / "whole"), result(kind, tmp_path / "stopped"), strict=True):
         assert np.array_equal(a, b, equal_nan=True)
     assert whole["best_iteration"] == again["best_iteration"]
+    if kind == "deepz":
+        assert {layer.compute_dtype for layer in load_generator(tmp_path / "whole").layers} == {"float32"}
     assert not (tmp_path / "stopped" / "checkpoint").exists()
 
 

@@ -95,7 +95,8 @@ def training_settings(config, row):
         The config's section ``training``; above it what the section of the network's kind says, if there is one; above
         both the row's ``iterations`` and ``crop_px``, where they are not 0.
     """
-    general = {key: value for key, value in config["training"].items() if key not in SETTINGS_WITHOUT_RESULT}
+    without = (*SETTINGS_WITHOUT_RESULT, *(["precision"] if row["kind"] == "decoder" else []))  # it is always float32
+    general = {key: value for key, value in config["training"].items() if key not in without}
     own = {key: int(row[key]) for key in ("iterations", "crop_px") if row[key] > 0}
     return general | config.get(row["kind"], {}) | own
 

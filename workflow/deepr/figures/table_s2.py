@@ -36,8 +36,9 @@ NOTE = (
     " on a frame of 2048 x 2048 px, which is the area counted (0.443 mm2); the final exposure is left out, as in the"
     " paper. Focus error is the mean distance from the true focus of the searches that found it within 1 um, failures"
     " are the others. Equal at: the time of stage and settling at which the search would be as fast as Deep-R on this"
-    " machine's processor. Deep-R is timed here on that area, patch by patch; no GPU row where there was none."
-    " bfloat16: the same network, computing in numbers of half as many bits, on a processor that has them."
+    " machine's processor. Deep-R is timed here on that area, patch by patch; bfloat16: the"
+    " same network, computing in numbers of half as many bits. The rows of bfloat16 and of the GPU are empty where the"
+    " machine has none."
 )
 
 _LOOK = """

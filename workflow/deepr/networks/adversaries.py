@@ -26,7 +26,7 @@ class Adversaries:
     generator : keras.Model
         Computes in the plan's precision; its weights are float32.
     discriminator : keras.Model
-        Float32: what it tells apart is less than bfloat16's digits.
+        Float32: the differences that it judges are smaller than bfloat16 resolves.
     """
 
     def __init__(self, plan, image_channels, seeds):

@@ -70,7 +70,8 @@ def train_deepz(training_pairs, validation_pairs, folder, settings, seed, descri
 
     Notes
     -----
-    The result is the same to the last bit however often the training was stopped.
+    The result is the same to the last bit however often the training was stopped, on one kind of processor; precision
+    is treated as for Deep-R.
 
     References
     ----------

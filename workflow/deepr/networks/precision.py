@@ -53,7 +53,7 @@ def with_precision(generator, precision):
 
 
 def available_precision(wanted):
-    """Give the precision that is wanted if this machine is fast in it, otherwise float32, and say so in the log.
+    """Give the precision that is wanted if this machine is known to be fast in it, otherwise float32.
 
     Parameters
     ----------
@@ -62,10 +62,15 @@ def available_precision(wanted):
     Returns
     -------
     str
-        bfloat16 only if it is wanted and the processor has instructions for it (AVX-512 BF16, AMX), or there is a GPU.
+        bfloat16 only if it is wanted, the processor has instructions for it (AVX-512 BF16, AMX) and no GPU does its
+        work: not every GPU has them. What is not as wanted is said in the log.
+
+    Notes
+    -----
+    To look for a GPU sets up Keras' backend, so the number of threads has to be fixed before.
     """
-    if wanted == BFLOAT16 and not (has_bfloat16() or keras.distribution.list_devices("gpu")):
-        log.info("found no processor with bfloat16 and no GPU, so float32 is taken")
+    if wanted == BFLOAT16 and not (has_bfloat16() and not keras.distribution.list_devices("gpu")):
+        log.info("bfloat16 is for processors that have it, without a GPU; here float32 is taken")
         return FLOAT32
     return wanted
 

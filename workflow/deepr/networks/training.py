@@ -89,6 +89,10 @@ def train_network(training_pairs, validation_pairs, folder, settings, seed, star
     sums in another order. To that end this switches TensorFlow's operations to their deterministic forms,
     for the whole process. Only the column ``seconds`` differs between runs.
 
+    On another kind of processor the last digits may differ, and where it computes in another precision a stopped
+    training starts afresh. The losses of the validation are those of the network as it is trained; the one that is
+    saved computes in float32.
+
     A pilot, if the settings ask for one, trains with MS-SSIM and BerHu alone; from the means a and b of
     the two over its last tenth, and 1/4 for a discriminator that cannot tell, the weights become 1/a, 1/b
     and 4, so that the three terms are about equal after convergence, which is all that the paper says.
@@ -186,7 +190,7 @@ def set_up_training(threads):
     """As `fix_threads`, for a process that trains."""
     fix_threads(threads)
     # This stage of TensorFlow's graph optimiser cannot cope with the discriminator's gradients and would
-    # say so at every start; the step is no slower without it, but refocusing is.
+    # say so at every start. A step is no slower without it; refocusing would be.
     tf.config.optimizer.set_experimental_options({"remapping": False})
 
 
