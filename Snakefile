@@ -90,3 +90,8 @@ for network in DEEPR:
 
 onsuccess:
     print(made_table(), file=sys.stderr)
+    cancel_timers()
+
+
+onerror:
+    cancel_timers()

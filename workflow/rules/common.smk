@@ -1,5 +1,6 @@
 """What the config and the sheets plan, and what the rules share."""
 
+import threading
 from functools import cache
 
 from deepr.bbbc006 import CHANNELS, OBJECTIVE as BBBC006_OBJECTIVE, PIXEL_UM as BBBC006_PIXEL_UM
@@ -333,6 +334,13 @@ def made_table():
     from deepr.scorecard import summarise
 
     return summarise(Path("results"), list(TARGETS))
+
+
+def cancel_timers():
+    """Let Snakemake end at once: its scheduler's timers (max-jobs-per-timespan in the profile) would be waited for."""
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):
+            thread.cancel()
 
 
 wildcard_constraints:
