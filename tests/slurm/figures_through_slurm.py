@@ -4,6 +4,7 @@
 """
 
 import csv
+import functools
 import logging
 import os
 import re
@@ -75,7 +76,14 @@ def start(slurm, repository, tmp_path_factory):
         ]
         log.info("%s: snakemake %s", name, " ".join(map(str, arguments)))
         with open(folder / f"{name}.txt", "w", encoding="utf-8") as output:
-            process = subprocess.Popen(command, cwd=folder / run, stdout=output, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(
+                command,
+                cwd=folder / run,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                # A shell that runs the tests in the background has Ctrl-C ignored in all that it starts.
+                preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+            )
         processes.append(process)
         return Call(process, folder / f"{name}.txt")
 
