@@ -35,7 +35,7 @@ def with_precision(generator, precision):
     Notes
     -----
     A bfloat16 has the range of a float32 and three digits in decimals. A trained generator's output changes by 0.3 to
-    1 % of the image's standard deviation (root mean square): little beside its distance from the truth.
+    0.6 % of the image's standard deviation (root mean square): little beside its distance from the truth.
     """
     if precision not in PRECISIONS:
         raise ValueError(f"precision is {precision!r}, wanted {' or '.join(PRECISIONS)}")
