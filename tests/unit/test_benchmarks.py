@@ -6,6 +6,7 @@ import inspect
 import care
 import comparison
 import edof
+import gpu_refocusing
 import numpy as np
 import pandas as pd
 import peers
@@ -148,3 +149,26 @@ def data(tmp_path_factory):
     manifest = manifest.assign(dataset="tissue", fov="f1", y=0, x=0, size=64, focus_plane=3, focus_z_um=3.0, kept=True)
     write_table(manifest, results / "tissue" / "manifest.tsv")
     return care.Data(results, "tissue", range_um=2.0, crop_px=32, batch_size=2, seed=1)
+
+
+def test_times_on_a_gpu_are_of_one(monkeypatch):
+    """Where the backend finds processors alone, they are not timed in its place."""
+    monkeypatch.setattr(gpu_refocusing.keras.distribution, "list_devices", lambda: ["cpu:0", "cpu:1"])
+    with pytest.raises(SystemExit, match="finds no GPU on this machine, wanted one"):
+        gpu_refocusing.measure([2], repeats=1)
+
+
+def test_times_on_a_gpu_are_by_way_and_width(monkeypatch):
+    """A patch counts its own area, and a frame its own: the table's seconds per square millimetre agree."""
+    monkeypatch.setattr(gpu_refocusing.keras.distribution, "list_devices", lambda: ["gpu:0"])
+    monkeypatch.setattr(gpu_refocusing, "name_of_gpu", lambda: "a GPU")
+    monkeypatch.setattr(gpu_refocusing, "CAMERA_PX", 64)
+    monkeypatch.setattr(gpu_refocusing, "PATCH_PX", 32)
+    rows = gpu_refocusing.measure([2, 4], repeats=3)
+    assert rows.groupby(["base_channels", "way"]).size().eq(3).all()
+    areas = rows["seconds"] / rows["seconds_per_mm2"] / gpu_refocusing.FRAME_AREA_MM2
+    assert areas[rows["way"] == "one patch"].to_numpy() == pytest.approx(0.25)
+    assert areas[rows["way"] != "one patch"].to_numpy() == pytest.approx(1.0)
+    table = gpu_refocusing.summarise(rows)
+    narrow = rows[(rows["base_channels"] == 2) & (rows["way"] == "one patch")]
+    assert table.loc[("a GPU", "tensorflow", 2), ("one patch", "ms")] == pytest.approx(1000 * narrow["seconds"].min())

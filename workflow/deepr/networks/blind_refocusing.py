@@ -156,8 +156,9 @@ def refocus_normalised(images, generator):
     -------
     (B, Y, X, C) ndarray of float32
     """
-    # XLA, which Keras might choose, takes three times as long for convolutions on a CPU.
-    generator.jit_compile = False
+    # TensorFlow's XLA, which Keras might choose, takes three times as long for convolutions on a CPU; JAX compiles with
+    # XLA or not at all.
+    generator.jit_compile = keras.config.backend() == "jax"
     return np.asarray(generator.predict_on_batch(images))
 
 

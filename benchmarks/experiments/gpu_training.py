@@ -1,0 +1,244 @@
+"""Train one of a run's networks much longer, on a GPU, to see which claims fail for want of training alone.
+
+Run as ``KERAS_BACKEND=jax python benchmarks/experiments/gpu_training.py --network beads_5``, with ``workflow`` on the
+PYTHONPATH, after the run. The data, losses, networks, optimisers and seed are those of the workflow's training; the
+steps are compiled by JAX, and not resumed. The generator that it writes loads where one of the workflow's own would.
+It prints how many operations per second the GPU sustained.
+"""
+
+import argparse
+import copy
+import json
+import math
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import jax
+import keras
+import numpy as np
+import pandas as pd
+from deepr.networks import losses
+from deepr.networks.discriminator import build_discriminator
+from deepr.networks.generator import build_generator
+from deepr.networks.operations import operations_of_training
+from deepr.networks.optimizers import build_optimizer, learning_rate_factor
+from deepr.networks.pairs import PairSampler
+from deepr.randomness import random_generator
+from deepr.slides import open_slide
+from deepr.tables import read_table, write_json, write_table
+from tqdm import tqdm
+
+READERS = 8
+COMPILED_BATCHES = 3
+PROBED_BATCHES = 30
+VALIDATIONS = 100
+LEARNING_RATE = "learning_rate"
+
+
+def samplers(results, datasets, range_um, settings, seed):
+    """Give the sampler of training pairs and that of validation pairs."""
+    manifest = pd.concat([read_table(results / dataset / "manifest.tsv") for dataset in datasets], ignore_index=True)
+    paths = [path for dataset in datasets for path in (results / dataset / "aligned").glob("training*.ome.tif")]
+    slides = {(path.parts[-3], path.name.removesuffix(".ome.tif")): open_slide(path) for path in paths}
+    return [
+        PairSampler(
+            patches=manifest[manifest["split"] == split],
+            slides=slides,
+            range_um=range_um,
+            crop_px=settings["crop_px"],
+            batch_size=settings["batch_size"],
+            seed=seed,
+            augment=split == "train",
+        )
+        for split in ("train", "validation")
+    ]
+
+
+class Updates:
+    """The two networks' updates on one batch, compiled; see `deepr.networks.adversaries.Adversaries`."""
+
+    def __init__(self, settings, image_channels, seed):
+        seeds = {name: int(random_generator(seed, name).integers(2**31)) for name in ("generator", "discriminator")}
+        self.settings = settings
+        self.models = {
+            "generator": build_generator(settings["base_channels"], image_channels, seed=seeds["generator"]),
+            "discriminator": build_discriminator(
+                settings["discriminator_channels"], image_channels, seed=seeds["discriminator"]
+            ),
+        }
+        self._optimizers = {
+            name: build_optimizer(model, settings["gradient_norm"]) for name, model in self.models.items()
+        }
+        self.state = {
+            name: {
+                "weights": [variable.value for variable in model.trainable_variables],
+                "optimizer": [variable.value for variable in self._optimizers[name].variables],
+            }
+            for name, model in self.models.items()
+        }
+        self._rate_at = {
+            name: [variable.name for variable in optimizer.variables].index(LEARNING_RATE)
+            for name, optimizer in self._optimizers.items()
+        }
+        self._step = jax.jit(self._update_both, donate_argnums=0)
+        self._measure = jax.jit(self._validation_losses)
+
+    def train_on_batch(self, inputs, truths, factor):
+        """Update both networks; give the losses, on the GPU still."""
+        self.state, parts = self._step(self.state, inputs, truths, factor)
+        return parts
+
+    def validate(self, inputs, truths, batch_size):
+        """Give the mean BerHu and MS-SSIM losses over the pairs."""
+        sums = np.zeros(2)
+        for first in range(0, len(inputs), batch_size):
+            batch = slice(first, first + batch_size)
+            values = self._measure(self.state["generator"]["weights"], inputs[batch], truths[batch])
+            sums += len(inputs[batch]) * np.array([float(value) for value in values])
+        return (sums / len(inputs)).tolist()
+
+    def _run(self, name, weights, images):
+        return self.models[name].stateless_call(weights, [], images, training=True)[0]
+
+    def _apply(self, name, state, gradients, factor):
+        settings = list(state["optimizer"])
+        settings[self._rate_at[name]] = factor * self.settings[f"{name}_learning_rate"]
+        weights, settings = self._optimizers[name].stateless_apply(settings, gradients, state["weights"])
+        return {"weights": weights, "optimizer": settings}
+
+    def _update_both(self, state, inputs, truths, factor):
+        generator, discriminator = state["generator"], state["discriminator"]
+
+        def judge(weights, outputs):
+            judgements = self._run("discriminator", weights, keras.ops.concatenate([outputs, truths]))
+            parts = losses.discriminator_loss(judgements[: len(truths)], judgements[len(truths) :])
+            return parts["total"], parts
+
+        def generate(weights, judge_weights):
+            outputs = self._run("generator", weights, inputs)
+            judgement = self._run("discriminator", judge_weights, outputs)
+            parts = losses.generator_loss(
+                truths, outputs, judgement, self.settings["loss_weights"], self.settings["berhu_threshold"]
+            )
+            return parts["total"], parts
+
+        judged = {}
+        for update in range(self.settings["generator_updates_per_batch"]):
+            if update == 0:
+                outputs = self._run("generator", generator["weights"], inputs)
+                for _ in range(self.settings["discriminator_updates_per_batch"]):
+                    gradients, judged = jax.grad(judge, has_aux=True)(discriminator["weights"], outputs)
+                    discriminator = self._apply("discriminator", discriminator, gradients, factor)
+            gradients, parts = jax.grad(generate, has_aux=True)(generator["weights"], discriminator["weights"])
+            generator = self._apply("generator", generator, gradients, factor)
+        judged = {"discriminator_loss": judged["total"], **judged} if judged else {}
+        return {"generator": generator, "discriminator": discriminator}, {**parts, **judged}
+
+    def _validation_losses(self, weights, inputs, truths):
+        outputs = self.models["generator"].stateless_call(weights, [], inputs, training=False)[0]
+        return losses.berhu(truths, outputs, self.settings["berhu_threshold"]), 1 - keras.ops.mean(
+            losses.ms_ssim(truths, outputs)
+        )
+
+
+def read_ahead(sampler, count):
+    """Yield batches, drawn by several threads in advance and in order."""
+    with ThreadPoolExecutor(READERS) as readers:
+        ahead = [readers.submit(sampler.batch, number) for number in range(min(2 * READERS, count))]
+        for number in range(count):
+            yield ahead.pop(0).result()
+            if number + 2 * READERS < count:
+                ahead.append(readers.submit(sampler.batch, number + 2 * READERS))
+
+
+def iterations_within(updates, pairs, seconds):
+    """Tell how many iterations take so long, from batches at a rate of zero; the first, which compile, do not count."""
+    for _ in range(COMPILED_BATCHES):
+        updates.train_on_batch(*pairs.batch(0), 0.0)
+    batches = list(read_ahead(pairs, PROBED_BATCHES))
+    jax.block_until_ready(updates.state)
+    started = time.perf_counter()
+    for batch in batches:
+        updates.train_on_batch(*batch, 0.0)
+    jax.block_until_ready(updates.state)
+    one = (time.perf_counter() - started) / PROBED_BATCHES
+    return max(1, int(seconds / one / updates.settings["batches_per_iteration"]))
+
+
+def train(updates, training_pairs, validation_pairs, iterations):
+    """Train; give the history, the best weights and the seconds that it took."""
+    settings = updates.settings
+    validation = validation_pairs.validation_set(settings["validation_pairs"])
+    per_iteration = settings["batches_per_iteration"]
+    batches = read_ahead(training_pairs, iterations * per_iteration)
+    updates.validate(*validation, settings["batch_size"])
+    rows, best, started = [], {"berhu": math.inf}, time.perf_counter()
+    for iteration in tqdm(range(iterations), mininterval=10):
+        factor = learning_rate_factor(
+            settings["learning_rate_schedule"], settings["warmup_fraction"], iteration, iterations
+        )
+        for _ in range(per_iteration):
+            parts = updates.train_on_batch(*next(batches), factor)
+        number = iteration + 1
+        if number % settings["validation_interval"] == 0 or number == iterations:
+            berhu, ms_ssim_loss = updates.validate(*validation, settings["batch_size"])
+            if berhu < best["berhu"]:
+                weights = [np.asarray(weight) for weight in updates.state["generator"]["weights"]]
+                best = {"berhu": berhu, "iteration": number, "weights": weights}
+            row = {"iteration": number, "seconds": time.perf_counter() - started, "validation_berhu": berhu}
+            row |= {"validation_ms_ssim_loss": ms_ssim_loss, "best": best["iteration"] == number}
+            rows.append(row | {name: float(value) for name, value in parts.items() if name != "total"})
+    return pd.DataFrame(rows), best, time.perf_counter() - started
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--network", required=True)
+    parser.add_argument("--seconds", type=float, default=240, help="length of the training, without compiling")
+    parser.add_argument("--crop-px", type=int, default=256)
+    parser.add_argument("--batch-size", type=int, default=20)
+    parser.add_argument("--base-channels", type=int, help="width of the generator; the run's if not given")
+    parser.add_argument("--discriminator-channels", type=int, help="width of the discriminator; the run's if not given")
+    parser.add_argument("--output", type=Path, default=Path("results/benchmarks/gpu_training"))
+    arguments = parser.parse_args()
+
+    config = json.loads((arguments.results / "networks" / arguments.network / "config.json").read_text())
+    settings = copy.deepcopy(config["settings"]) | {
+        "precision": "float32",
+        "pilot_iterations": 0,
+        "crop_px": arguments.crop_px,
+        "batch_size": arguments.batch_size,
+    }
+    for width in ("base_channels", "discriminator_channels"):
+        settings[width] = getattr(arguments, width) or settings[width]
+    description = config["network"]
+    training_pairs, validation_pairs = samplers(
+        arguments.results, description["datasets"], description["range_um"], settings, config["seed"]
+    )
+    updates = Updates(settings, training_pairs.image_channels, config["seed"])
+    iterations = iterations_within(updates, training_pairs, arguments.seconds)
+    settings |= {"iterations": iterations, "validation_interval": max(1, iterations // VALIDATIONS)}
+    history, best, seconds = train(updates, training_pairs, validation_pairs, iterations)
+
+    sustained = operations_of_training("deepr", settings, training_pairs.image_channels) / seconds / 1e12
+    folder = arguments.output / arguments.network
+    for variable, value in zip(updates.models["generator"].trainable_variables, best["weights"], strict=True):
+        variable.assign(value)
+    folder.mkdir(parents=True, exist_ok=True)
+    updates.models["generator"].save(folder / "generator.keras")
+    write_table(history, folder / "history.tsv")
+    description = {**description, "device": jax.devices()[0].device_kind}
+    found = {"best_iteration": best["iteration"], "best_validation_berhu": best["berhu"], "seconds": seconds}
+    record = {"network": description, "settings": settings, "seed": config["seed"], "start_from": None, **found}
+    write_json({**config, **record, "tflops": sustained}, folder / "config.json")
+    print(
+        f"{arguments.network}: {iterations} iterations in {seconds:.0f} s, {sustained:.1f} TFLOP/s, smallest "
+        f"validation BerHu {best['berhu']:.4f} at iteration {best['iteration']}; in the run "
+        f"{config['best_validation_berhu']:.4f}, with crops of {config['settings']['crop_px']} px"
+    )
+
+
+if __name__ == "__main__":
+    main()
