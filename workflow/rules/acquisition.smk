@@ -22,11 +22,8 @@ rule acquire_slide:
     params:
         code=source_hash("acquire_slide.py"),
         seed=config["seed"],
-        settings=lambda wildcards: microscope_of(wildcards),
-        z_um=lambda wildcards: planes_um(acquisition_of(wildcards)["z_um"]).tolist(),
-        fields=lambda wildcards: acquisition_of(wildcards)["fields"],
+        slide=slide_to_acquire,
         drift=config["microscope"]["drift"],
-        truth_range_um=lambda wildcards: truth_range_of(wildcards),
     message:
         "Acquire the z-stacks of {wildcards.dataset} slide {wildcards.slide} with the simulated microscope."
     script:

@@ -23,11 +23,8 @@ rule align_slide:
     params:
         code=source_hash("align_slide.py"),
         anchor=config["alignment"]["anchor"],
-        limits=lambda wildcards: {
-            "max_rotation_deg": config["alignment"]["max_rotation_deg"],
-            "max_shift_px": config["datasets"][wildcards.dataset]["max_shift_px"],
-        },
-        patch_px=lambda wildcards: config["datasets"][wildcards.dataset]["patch_px"],
+        max_rotation_deg=config["alignment"]["max_rotation_deg"],
+        dataset=lambda wildcards: settings_of(wildcards, "max_shift_px", "patch_px"),
     message:
         "Align the planes of every z-stack of {wildcards.dataset} slide {wildcards.slide}."
     script:

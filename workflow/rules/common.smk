@@ -1,5 +1,6 @@
 """What the config and the sheets plan, and what the rules share."""
 
+import gc
 import threading
 from functools import cache
 
@@ -16,6 +17,9 @@ from deepr.sheets import read_networks, read_stacks
 from deepr.tables import InputError
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
+
+# A plan is millions of objects that stay. Looking among them for garbage, again and again, takes an eighth of its time.
+gc.set_threshold(1_000_000, 1_000, 1_000)
 
 
 def path_of_sheet(key):
@@ -162,12 +166,26 @@ def public_place_of(wildcards, resources):
     return {key: settings[key] for key in ("source", "folder" if settings["source"] == "files" else "url")}
 
 
-def truth_range_of(wildcards):
-    """Say how far around focus noise-free planes are kept: on training slides only the nearest."""
-    step_um = acquisition_of(wildcards)["z_um"]["step"]
+def settings_of(wildcards, *keys):
+    """Give some settings of a job's data set: one parameter, for each takes its time in a plan of many slides."""
+    return {key: config["datasets"][wildcards.dataset][key] for key in keys}
+
+
+def slide_to_acquire(wildcards):
+    """Say how a simulated slide is acquired: specimen and microscope, planes, fields, noise-free planes kept.
+
+    The last are those so far around focus, on training slides only the nearest.
+    """
+    acquisition = acquisition_of(wildcards)
+    truth_range_um = acquisition["z_um"]["step"]
     if splits_of(wildcards.dataset).get(wildcards.slide) == "test":
-        return max(config["microscope"]["truth_range_um"], step_um)
-    return step_um
+        truth_range_um = max(config["microscope"]["truth_range_um"], truth_range_um)
+    return {
+        "settings": microscope_of(wildcards),
+        "z_um": planes_um(acquisition["z_um"]).tolist(),
+        "fields": acquisition["fields"],
+        "truth_range_um": truth_range_um,
+    }
 
 
 def source_of(dataset):
@@ -308,7 +326,8 @@ def memory_of_acquisition(wildcards, attempt):
 
     The layers are as much wider than the frame as the outermost plane is blurred.
     """
-    settings, objective = microscope_of(wildcards), OBJECTIVES[microscope_of(wildcards)["objective"]]
+    settings = config["datasets"][wildcards.dataset]
+    objective = OBJECTIVES[settings["objective"]]
     farthest_um = np.abs(planes_um(acquisition_of(wildcards)["z_um"])).max() + 2
     grid_px = settings["frame_px"] + 2 * objective.blur_radius_um(farthest_um) / objective.pixel_um
     # As deepr.optics.specimens makes them, which takes longer to import than to plan a slide.

@@ -45,8 +45,7 @@ rule find_focus_planes:
         runtime=60,
     params:
         code=source_hash("find_focus_planes.py"),
-        patch_px=lambda wildcards: config["datasets"][wildcards.dataset]["patch_px"],
-        min_contrast=lambda wildcards: config["datasets"][wildcards.dataset]["min_contrast"],
+        dataset=lambda wildcards: settings_of(wildcards, "patch_px", "min_contrast"),
     message:
         "Find the plane of {wildcards.dataset} slide {wildcards.slide} that is most like the fused image, patch by patch."
     script:

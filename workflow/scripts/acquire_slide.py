@@ -66,11 +66,8 @@ if __name__ == "__main__":
             planes_path=snakemake.output.planes,
             dataset=snakemake.wildcards.dataset,
             slide=snakemake.wildcards.slide,
-            settings=snakemake.params.settings,
-            z_um=snakemake.params.z_um,
-            fields=snakemake.params.fields,
+            **snakemake.params.slide,
             drift=snakemake.params.drift,
-            truth_range_um=snakemake.params.truth_range_um,
             seed=snakemake.params.seed,
             threads=snakemake.threads,
         )

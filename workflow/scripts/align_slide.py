@@ -75,7 +75,10 @@ if __name__ == "__main__":
             aligned_path=snakemake.output.stacks,
             transforms_path=snakemake.output.transforms,
             anchor=snakemake.params.anchor,
-            limits=snakemake.params.limits,
-            patch_px=snakemake.params.patch_px,
+            limits={
+                "max_rotation_deg": snakemake.params.max_rotation_deg,
+                "max_shift_px": snakemake.params.dataset["max_shift_px"],
+            },
+            patch_px=snakemake.params.dataset["patch_px"],
             threads=snakemake.threads,
         )

@@ -31,6 +31,5 @@ if __name__ == "__main__":
             patches_path=snakemake.output[0],
             dataset=snakemake.wildcards.dataset,
             slide_name=snakemake.wildcards.slide,
-            patch_px=snakemake.params.patch_px,
-            min_contrast=snakemake.params.min_contrast,
+            **snakemake.params.dataset,
         )
