@@ -1,5 +1,6 @@
 """Deep-R: one command from z-stacks to every figure and table of the paper. This file is the contents page."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -86,6 +87,10 @@ for network in DEEPR:
             network
         input:
             files_of_network(network),
+
+
+onstart:
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
 
 
 onsuccess:

@@ -22,7 +22,11 @@ def main():
     parser.add_argument("networks", type=Path, nargs=2, metavar="FOLDER")
     parser.add_argument("--results", type=Path, default=Path("results"))
     arguments = parser.parse_args()
-    ranges_um = [json.loads((path / "config.json").read_text())["network"]["range_um"] for path in arguments.networks]
+    described = [json.loads((path / "config.json").read_text())["network"] for path in arguments.networks]
+    ranges_um = [network["range_um"] for network in described]
+    if ranges_um[0] >= ranges_um[1]:
+        raise SystemExit(f"networks of +-{ranges_um[0]:g} and +-{ranges_um[1]:g} um, wanted the smaller range first")
+    source, scale = described[0]["data"]["beads"]["source"], described[0]["scale"]
     names = [f"+-{range_um:g} um" for range_um in ranges_um]
     generators = [path / "generator.keras" for path in arguments.networks]
     manifest = arguments.results / "beads" / "manifest.tsv"
@@ -48,7 +52,7 @@ def main():
     kept = widths[widths["kept"].astype(bool)]
     print(kept.groupby(["z_um", "network"])["fwhm_um"].agg(["mean", "count"]).unstack().round(2).to_string())
     for judge, table in ((judge_figure_4, widths), (judge_figure_s3, volume)):
-        for row in judge(table, names, ranges_um, "simulated", "demonstration").itertuples():
+        for row in judge(table, names, ranges_um, source, scale).itertuples():
             print(f"{row.claim}: {row.measured} ({row.verdict})")
 
 

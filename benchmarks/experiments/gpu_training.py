@@ -1,13 +1,13 @@
-"""Train one of a run's networks much longer, on a GPU, to see which claims fail for want of training alone.
+"""Train one of the demonstration's networks much longer, on a GPU, to see which claims fail for want of training alone.
 
 Run as ``KERAS_BACKEND=jax python benchmarks/experiments/gpu_training.py --network beads_5``, with ``workflow`` on the
-PYTHONPATH, after the run. The data, losses, networks, optimisers and seed are those of the workflow's training; the
-steps are compiled by JAX, and not resumed. The generator that it writes loads where one of the workflow's own would.
-It prints how many operations per second the GPU sustained.
+PYTHONPATH, after the run. Data, losses, networks, optimisers and seed are those of the workflow's training; the steps
+are compiled by JAX, whose products on a GPU are in TF32, and are not resumed. Writes the generator, which loads where
+one of the workflow's own would, a history of the validations and a record, and prints how many operations per second
+the GPU sustained. Two trainings share a GPU with ``XLA_PYTHON_CLIENT_PREALLOCATE=false``.
 """
 
 import argparse
-import copy
 import json
 import math
 import time
@@ -19,15 +19,16 @@ import keras
 import numpy as np
 import pandas as pd
 from deepr.networks import losses
+from deepr.networks.blind_refocusing import load_generator
 from deepr.networks.discriminator import build_discriminator
 from deepr.networks.generator import build_generator
 from deepr.networks.operations import operations_of_training
 from deepr.networks.optimizers import build_optimizer, learning_rate_factor
 from deepr.networks.pairs import PairSampler
 from deepr.randomness import random_generator
+from deepr.runtime import progress
 from deepr.slides import open_slide
 from deepr.tables import read_table, write_json, write_table
-from tqdm import tqdm
 
 READERS = 8
 COMPILED_BATCHES = 3
@@ -58,7 +59,7 @@ def samplers(results, datasets, range_um, settings, seed):
 class Updates:
     """The two networks' updates on one batch, compiled; see `deepr.networks.adversaries.Adversaries`."""
 
-    def __init__(self, settings, image_channels, seed):
+    def __init__(self, settings, image_channels, seed, start_from=None):
         seeds = {name: int(random_generator(seed, name).integers(2**31)) for name in ("generator", "discriminator")}
         self.settings = settings
         self.models = {
@@ -67,22 +68,28 @@ class Updates:
                 settings["discriminator_channels"], image_channels, seed=seeds["discriminator"]
             ),
         }
+        if start_from is not None:
+            self.models["generator"].set_weights(load_generator(start_from).get_weights())
         self._optimizers = {
             name: build_optimizer(model, settings["gradient_norm"]) for name, model in self.models.items()
         }
-        self.state = {
-            name: {
-                "weights": [variable.value for variable in model.trainable_variables],
-                "optimizer": [variable.value for variable in self._optimizers[name].variables],
-            }
-            for name, model in self.models.items()
-        }
+        self.start()
         self._rate_at = {
             name: [variable.name for variable in optimizer.variables].index(LEARNING_RATE)
             for name, optimizer in self._optimizers.items()
         }
         self._step = jax.jit(self._update_both, donate_argnums=0)
         self._measure = jax.jit(self._validation_losses)
+
+    def start(self):
+        """Set everything to where it was in the beginning."""
+        self.state = {
+            name: {
+                "weights": [jax.numpy.array(variable.value) for variable in model.trainable_variables],
+                "optimizer": [jax.numpy.array(variable.value) for variable in self._optimizers[name].variables],
+            }
+            for name, model in self.models.items()
+        }
 
     def train_on_batch(self, inputs, truths, factor):
         """Update both networks; give the losses, on the GPU still."""
@@ -102,10 +109,10 @@ class Updates:
         return self.models[name].stateless_call(weights, [], images, training=True)[0]
 
     def _apply(self, name, state, gradients, factor):
-        settings = list(state["optimizer"])
-        settings[self._rate_at[name]] = factor * self.settings[f"{name}_learning_rate"]
-        weights, settings = self._optimizers[name].stateless_apply(settings, gradients, state["weights"])
-        return {"weights": weights, "optimizer": settings}
+        variables = list(state["optimizer"])
+        variables[self._rate_at[name]] = factor * self.settings[f"{name}_learning_rate"]
+        weights, variables = self._optimizers[name].stateless_apply(variables, gradients, state["weights"])
+        return {"weights": weights, "optimizer": variables}
 
     def _update_both(self, state, inputs, truths, factor):
         generator, discriminator = state["generator"], state["discriminator"]
@@ -132,7 +139,9 @@ class Updates:
                     discriminator = self._apply("discriminator", discriminator, gradients, factor)
             gradients, parts = jax.grad(generate, has_aux=True)(generator["weights"], discriminator["weights"])
             generator = self._apply("generator", generator, gradients, factor)
-        judged = {"discriminator_loss": judged["total"], **judged} if judged else {}
+        names = {"ms_ssim": "ms_ssim_loss", "total": "generator_loss"}
+        parts = {names.get(name, name): value for name, value in parts.items()}
+        judged = {"discriminator_loss" if name == "total" else name: value for name, value in judged.items()}
         return {"generator": generator, "discriminator": discriminator}, {**parts, **judged}
 
     def _validation_losses(self, weights, inputs, truths):
@@ -153,7 +162,7 @@ def read_ahead(sampler, count):
 
 
 def iterations_within(updates, pairs, seconds):
-    """Tell how many iterations take so long, from batches at a rate of zero; the first, which compile, do not count."""
+    """Tell how many iterations take so long, from some batches; the first, which compile, do not count."""
     for _ in range(COMPILED_BATCHES):
         updates.train_on_batch(*pairs.batch(0), 0.0)
     batches = list(read_ahead(pairs, PROBED_BATCHES))
@@ -163,18 +172,19 @@ def iterations_within(updates, pairs, seconds):
         updates.train_on_batch(*batch, 0.0)
     jax.block_until_ready(updates.state)
     one = (time.perf_counter() - started) / PROBED_BATCHES
+    updates.start()
     return max(1, int(seconds / one / updates.settings["batches_per_iteration"]))
 
 
 def train(updates, training_pairs, validation_pairs, iterations):
-    """Train; give the history, the best weights and the seconds that it took."""
+    """Train; give the history of the validations, the best weights and the seconds that it took."""
     settings = updates.settings
     validation = validation_pairs.validation_set(settings["validation_pairs"])
     per_iteration = settings["batches_per_iteration"]
     batches = read_ahead(training_pairs, iterations * per_iteration)
     updates.validate(*validation, settings["batch_size"])
-    rows, best, started = [], {"berhu": math.inf}, time.perf_counter()
-    for iteration in tqdm(range(iterations), mininterval=10):
+    rows, best, started = [], {"berhu": math.inf, "iteration": None}, time.perf_counter()
+    for iteration in progress(range(iterations), desc="training"):
         factor = learning_rate_factor(
             settings["learning_rate_schedule"], settings["warmup_fraction"], iteration, iterations
         )
@@ -188,7 +198,9 @@ def train(updates, training_pairs, validation_pairs, iterations):
                 best = {"berhu": berhu, "iteration": number, "weights": weights}
             row = {"iteration": number, "seconds": time.perf_counter() - started, "validation_berhu": berhu}
             row |= {"validation_ms_ssim_loss": ms_ssim_loss, "best": best["iteration"] == number}
-            rows.append(row | {name: float(value) for name, value in parts.items() if name != "total"})
+            rows.append(row | {name: float(value) for name, value in parts.items()})
+    if best["iteration"] is None:
+        raise FloatingPointError("no validation gave a finite BerHu loss; wanted a smaller learning rate")
     return pd.DataFrame(rows), best, time.perf_counter() - started
 
 
@@ -201,38 +213,61 @@ def main():
     parser.add_argument("--batch-size", type=int, default=20)
     parser.add_argument("--base-channels", type=int, help="width of the generator; the run's if not given")
     parser.add_argument("--discriminator-channels", type=int, help="width of the discriminator; the run's if not given")
+    parser.add_argument("--from-scratch", action="store_true", help="whatever network the run's training started from")
     parser.add_argument("--output", type=Path, default=Path("results/benchmarks/gpu_training"))
     arguments = parser.parse_args()
 
+    if not any(device.startswith("gpu") for device in keras.distribution.list_devices()):
+        raise SystemExit(f"{keras.config.backend()} finds no GPU on this machine, wanted one")
     config = json.loads((arguments.results / "networks" / arguments.network / "config.json").read_text())
-    settings = copy.deepcopy(config["settings"]) | {
+    network = config["network"]
+    if network["kind"] != "deepr":
+        raise SystemExit(f"{arguments.network} is of kind {network['kind']}, wanted deepr")
+    settings = config["settings"] | {
         "precision": "float32",
-        "pilot_iterations": 0,
         "crop_px": arguments.crop_px,
         "batch_size": arguments.batch_size,
+        # What a pilot found is taken over, and not looked for again.
+        "pilot_iterations": 0,
+        "loss_weights": config["loss_weights"],
     }
     for width in ("base_channels", "discriminator_channels"):
         settings[width] = getattr(arguments, width) or settings[width]
-    description = config["network"]
     training_pairs, validation_pairs = samplers(
-        arguments.results, description["datasets"], description["range_um"], settings, config["seed"]
+        arguments.results, network["datasets"], network["range_um"], settings, config["seed"]
     )
-    updates = Updates(settings, training_pairs.image_channels, config["seed"])
+    start_from = None if arguments.from_scratch else config["start_from"]
+    updates = Updates(settings, training_pairs.image_channels, config["seed"], start_from)
     iterations = iterations_within(updates, training_pairs, arguments.seconds)
     settings |= {"iterations": iterations, "validation_interval": max(1, iterations // VALIDATIONS)}
     history, best, seconds = train(updates, training_pairs, validation_pairs, iterations)
 
     sustained = operations_of_training("deepr", settings, training_pairs.image_channels) / seconds / 1e12
     folder = arguments.output / arguments.network
-    for variable, value in zip(updates.models["generator"].trainable_variables, best["weights"], strict=True):
+    generator = updates.models["generator"]
+    for variable, value in zip(generator.trainable_variables, best["weights"], strict=True):
         variable.assign(value)
     folder.mkdir(parents=True, exist_ok=True)
-    updates.models["generator"].save(folder / "generator.keras")
+    generator.save(folder / "generator.keras")
     write_table(history, folder / "history.tsv")
-    description = {**description, "device": jax.devices()[0].device_kind}
-    found = {"best_iteration": best["iteration"], "best_validation_berhu": best["berhu"], "seconds": seconds}
-    record = {"network": description, "settings": settings, "seed": config["seed"], "start_from": None, **found}
-    write_json({**config, **record, "tflops": sustained}, folder / "config.json")
+    record = {
+        "network": network,
+        "settings": settings,
+        "seed": config["seed"],
+        "start_from": start_from,
+        "training": training_pairs.describe(),
+        "validation": validation_pairs.describe(),
+        "best_iteration": best["iteration"],
+        "best_validation_berhu": best["berhu"],
+        "generator_updates": iterations * settings["batches_per_iteration"] * settings["generator_updates_per_batch"],
+        "generator_parameters": generator.count_params(),
+        "seconds": seconds,
+        "tflops": sustained,
+        "device": jax.devices()[0].device_kind,
+        "jax": jax.__version__,
+        "keras": keras.__version__,
+    }
+    write_json(record, folder / "config.json")
     print(
         f"{arguments.network}: {iterations} iterations in {seconds:.0f} s, {sustained:.1f} TFLOP/s, smallest "
         f"validation BerHu {best['berhu']:.4f} at iteration {best['iteration']}; in the run "

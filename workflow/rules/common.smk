@@ -18,7 +18,9 @@ from deepr.tables import InputError
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-# A plan is millions of objects that stay. Looking among them for garbage, again and again, takes an eighth of its time.
+# A plan is millions of objects that stay. Looking among them for garbage, again and again, would take an eighth of its
+# time; once it stands, the Snakefile sets back how often that is done.
+GARBAGE_THRESHOLDS = gc.get_threshold()
 gc.set_threshold(1_000_000, 1_000, 1_000)
 
 
@@ -172,9 +174,9 @@ def settings_of(wildcards, *keys):
 
 
 def slide_to_acquire(wildcards):
-    """Say how a simulated slide is acquired: specimen and microscope, planes, fields, noise-free planes kept.
+    """Say how a simulated slide is acquired: specimen and microscope, planes, fields.
 
-    The last are those so far around focus, on training slides only the nearest.
+    Noise-free planes are kept up to `truth_range_um` from focus, on training slides only the nearest.
     """
     acquisition = acquisition_of(wildcards)
     truth_range_um = acquisition["z_um"]["step"]
