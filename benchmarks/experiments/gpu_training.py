@@ -11,7 +11,6 @@ import argparse
 import json
 import math
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jax
@@ -30,7 +29,6 @@ from deepr.runtime import progress
 from deepr.slides import open_slide
 from deepr.tables import read_table, write_json, write_table
 
-READERS = 8
 COMPILED_BATCHES = 3
 PROBED_BATCHES = 30
 VALIDATIONS = 100
@@ -106,7 +104,8 @@ class Updates:
         return (sums / len(inputs)).tolist()
 
     def _run(self, name, weights, images):
-        return self.models[name].stateless_call(weights, [], images, training=True)[0]
+        # Neither network computes otherwise in training, and neither has variables that are not trained.
+        return self.models[name].stateless_call(weights, [], images)[0]
 
     def _apply(self, name, state, gradients, factor):
         variables = list(state["optimizer"])
@@ -145,27 +144,16 @@ class Updates:
         return {"generator": generator, "discriminator": discriminator}, {**parts, **judged}
 
     def _validation_losses(self, weights, inputs, truths):
-        outputs = self.models["generator"].stateless_call(weights, [], inputs, training=False)[0]
-        return losses.berhu(truths, outputs, self.settings["berhu_threshold"]), 1 - keras.ops.mean(
-            losses.ms_ssim(truths, outputs)
-        )
-
-
-def read_ahead(sampler, count):
-    """Yield batches, drawn by several threads in advance and in order."""
-    with ThreadPoolExecutor(READERS) as readers:
-        ahead = [readers.submit(sampler.batch, number) for number in range(min(2 * READERS, count))]
-        for number in range(count):
-            yield ahead.pop(0).result()
-            if number + 2 * READERS < count:
-                ahead.append(readers.submit(sampler.batch, number + 2 * READERS))
+        outputs = self._run("generator", weights, inputs)
+        berhu = losses.berhu(truths, outputs, self.settings["berhu_threshold"])
+        return berhu, 1 - keras.ops.mean(losses.ms_ssim(truths, outputs))
 
 
 def iterations_within(updates, pairs, seconds):
     """Tell how many iterations take so long, from some batches; the first, which compile, do not count."""
     for _ in range(COMPILED_BATCHES):
         updates.train_on_batch(*pairs.batch(0), 0.0)
-    batches = list(read_ahead(pairs, PROBED_BATCHES))
+    batches = list(pairs.batches(0, PROBED_BATCHES))
     jax.block_until_ready(updates.state)
     started = time.perf_counter()
     for batch in batches:
@@ -181,7 +169,7 @@ def train(updates, training_pairs, validation_pairs, iterations):
     settings = updates.settings
     validation = validation_pairs.validation_set(settings["validation_pairs"])
     per_iteration = settings["batches_per_iteration"]
-    batches = read_ahead(training_pairs, iterations * per_iteration)
+    batches = training_pairs.batches(0, iterations * per_iteration)
     updates.validate(*validation, settings["batch_size"])
     rows, best, started = [], {"berhu": math.inf, "iteration": None}, time.perf_counter()
     for iteration in progress(range(iterations), desc="training"):
