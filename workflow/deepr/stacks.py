@@ -52,7 +52,7 @@ def check_stacks(frame, patch_px=None, range_um=None, finest_um=None):
     first, facts = {}, {}
     for line, row in frame.iterrows():
         training = row.get("split", "train") == "train"
-        shape = check_stack(
+        shape, dtype = _check_stack(
             row,
             patch_px=patch_px,
             range_um=range_um if training else None,
@@ -62,7 +62,6 @@ def check_stacks(frame, patch_px=None, range_um=None, finest_um=None):
         other_kind, where = first.setdefault(row["dataset"], (kind, row["where"]))
         if kind != other_kind:
             _refuse(row, f"a {kind} stack", f"{other_kind} ones only in data set {row['dataset']} as in {where}")
-        dtype = _read_header(row, row["paths"][0]).dtype
         facts[line] = {
             "channels": shape[3] if len(shape) == 4 else 1,
             # float64 becomes float32 on the way.
@@ -125,6 +124,11 @@ def check_stack(row, patch_px=None, range_um=None, finest_um=None):
     Of a pattern's files the first and the last are opened, and of the others only the size is looked at:
     the sheet is checked each time a workflow is planned. `read_stack` looks at every one.
     """
+    return _check_stack(row, patch_px, range_um, finest_um)[0]
+
+
+def _check_stack(row, patch_px, range_um, finest_um):
+    """Check one stack as `check_stack`, and give its shape and the pixel type of its file."""
     paths, axes = row["paths"], row["axes"]
     header = _read_header(row, paths[0])
     if len(paths) > 1:
@@ -154,7 +158,7 @@ def check_stack(row, patch_px=None, range_um=None, finest_um=None):
             f"planes {step_um:g} um apart",
             f"at most {finest_um:g} um, for a network with range_um {finest_um:g} would see the focus plane alone",
         )
-    return (planes, height, width, *((3,) if "S" in sizes else ()))
+    return (planes, height, width, *((3,) if "S" in sizes else ())), header.dtype
 
 
 def read_stack(row):

@@ -2,12 +2,13 @@
 
 import gc
 import threading
-from functools import cache
+from functools import cache, lru_cache
 
 from deepr.bbbc006 import CHANNELS, OBJECTIVE as BBBC006_OBJECTIVE, PIXEL_UM as BBBC006_PIXEL_UM
 from deepr.bbbc006 import SHAPE as BBBC006_SHAPE, choose_wells
 from deepr.calibration import uncalibrated_stacks
 import numpy as np
+import smart_open
 from deepr.configuration import PUBLIC, SETTINGS_WITHOUT_RESULT, training_settings
 from deepr.configuration import check_mixtures, check_plan, complete_config, planes_um
 from deepr.optics.objective import OBJECTIVES
@@ -22,6 +23,10 @@ from snakemake.logging import logger
 # time; once it stands, the Snakefile sets back how often that is done.
 GARBAGE_THRESHOLDS = gc.get_threshold()
 gc.set_threshold(1_000_000, 1_000, 1_000)
+
+# Snakemake parses the paths of a rule's script three times for each of its jobs, and each time smart_open makes a class
+# for the answer. The answer is a tuple and always the same; kept, a plan of many slides takes a seventh less time.
+smart_open.parse_uri = lru_cache(smart_open.parse_uri)
 
 
 def path_of_sheet(key):
