@@ -1,7 +1,7 @@
 """What the size of a field does to its alignment: the larger it is, the better StackReg finds its drift.
 
-Run as ``python benchmarks/experiments/field_size.py``, with ``workflow`` on the PYTHONPATH. Acquires fields of several sizes
-with the demonstration's drift, aligns them, and prints what remains in the patches against the simulator's truth.
+Run as ``python benchmarks/experiments/field_size.py``, with ``workflow`` on the PYTHONPATH. Acquires fields of several
+sizes with the demonstration's drift, aligns them, and prints what remains in the patches against the simulator's truth.
 """
 
 import argparse
