@@ -1,23 +1,23 @@
 """What the size of a field does to its alignment: the larger it is, the better StackReg finds its drift.
 
-Run as ``python benchmarks/experiments/field_size.py``, with ``workflow`` on the PYTHONPATH. Acquires fields of several
-sizes with the demonstration's drift, aligns them, and prints what remains in the patches against the simulator's truth.
+Run as ``python benchmarks/experiments/field_size.py``, with ``workflow`` and ``workflow/scripts`` on the PYTHONPATH.
+Acquires fields of several sizes with the demonstration's drift, aligns them, and prints what remains in the patches
+against the simulator's truth.
 """
 
 import argparse
+import tempfile
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import yaml
-from deepr.alignment import align_stack, valid_window
+from acquire_slide import acquire
+from align_slide import align_slide
 from deepr.configuration import complete_config, planes_um
-from deepr.focus import brent_search, sharpest_plane, vollath5
-from deepr.optics.acquisition import acquire_slide
-from deepr.optics.microscope import StageDrift
+from deepr.tables import read_table
 from deepr.truth import alignment_residuals
 
 CONFIG = Path(__file__).resolve().parents[2] / "config" / "config.yaml"
+SLIDE = "field_size"
 DISTANCES_UM = {"within 2 um": (0, 2), "4 to 5 um": (4, 5), "9 to 10 um": (9, 10)}
 
 
@@ -46,37 +46,27 @@ def main():
 
 def residuals_of(config, name, side_px, fields):
     """Acquire fields of a data set as its test slides are, align them, and give each plane's residual."""
-    settings = config["datasets"][name]
+    settings = {**config["datasets"][name], "frame_px": side_px}
     limits = {"max_rotation_deg": config["alignment"]["max_rotation_deg"], "max_shift_px": settings["max_shift_px"]}
-    acquired = acquire_slide(
-        frame_px=side_px,
-        z_um=planes_um(settings["slides"]["test"]["z_um"]).tolist(),
-        fields=fields,
-        slide="field_size",
-        dataset=name,
-        seed=config["seed"],
-        truth_range_um=0.5,
-        threads=1,
-        search=brent_search,
-        score=vollath5,
-        drift=StageDrift(**config["microscope"]["drift"]),
-        **{
-            key: settings[key]
-            for key in ("specimen", "specimen_parameters", "objective", "emission_um", "cover_glass_um", "tilt_deg")
-        },
-    )
-    found, known = [], []
-    for view in acquired:
-        anchor = sharpest_plane(view.stack)
-        _, matrices = align_stack(view.stack, anchor, **limits)
-        y, x, height, width = valid_window(view.stack.shape[1:3], matrices, multiple=settings["patch_px"])
-        entries = matrices[:, :2].reshape(len(matrices), 6)
-        rows = pd.DataFrame(entries, columns=["m00", "m01", "m02", "m10", "m11", "m12"])
-        rows = rows.assign(fov=view.field, plane=np.arange(len(rows)), z_um=view.z_um, anchor=anchor)
-        found.append(rows.assign(crop_y=y, crop_x=x, height=height, width=width))
-        known.append(pd.DataFrame(view.truth_rows))
-    tables = [pd.concat(frames).assign(slide="field_size") for frames in (found, known)]
-    return alignment_residuals(*tables, side_px)
+    with tempfile.TemporaryDirectory() as folder:
+        stacks, truth, aligned = (Path(folder) / f"{kind}.ome.tif" for kind in ("stacks", "truth", "aligned"))
+        planes, transforms = (Path(folder) / f"{kind}.tsv" for kind in ("planes", "transforms"))
+        acquire(
+            stacks_path=stacks,
+            truth_path=truth,
+            planes_path=planes,
+            dataset=name,
+            slide=SLIDE,
+            settings=settings,
+            z_um=planes_um(settings["slides"]["test"]["z_um"]).tolist(),
+            fields=fields,
+            drift=config["microscope"]["drift"],
+            truth_range_um=0.5,
+            seed=config["seed"],
+            threads=1,
+        )
+        align_slide(stacks, aligned, transforms, config["alignment"]["anchor"], limits, settings["patch_px"], threads=1)
+        return alignment_residuals(*(read_table(path).assign(slide=SLIDE) for path in (transforms, planes)), side_px)
 
 
 if __name__ == "__main__":
