@@ -3,6 +3,7 @@
 import functools
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -95,15 +96,33 @@ def test_an_image_is_refocused_in_bfloat16(network, tmp_path, monkeypatch, capsy
     """Nearly as in float32; where the machine is slow in it, the same as in float32, and a sentence says so."""
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, texture((64, 96), np.float32))
+    monkeypatch.setattr(precision.keras.distribution, "list_devices", lambda device_type: [])
+    # The fixture's network does not say what it was trained in; the others do.
+    trained = {name: tmp_path / f"trained in {name}" for name in precision.PRECISIONS}
+    for name, folder in trained.items():
+        shutil.copytree(network[0], folder)
+        about = json.loads((folder / "config.json").read_text())
+        about["settings"]["precision"] = name
+        (folder / "config.json").write_text(json.dumps(about))
+    full, half = ["--precision", "float32"], ["--precision", "bfloat16"]
+    calls = {
+        "plain": (network, True, [], "float32"),
+        "half": (network, True, half, "bfloat16"),
+        "slow": (network, False, half, "float32"),
+        "as trained": ([trained["bfloat16"]], True, [], "bfloat16"),
+        "as trained in full": ([trained["float32"]], True, [], "float32"),
+        "as trained, slow": ([trained["bfloat16"]], False, [], "float32"),
+        "in full": ([trained["bfloat16"]], True, full, "float32"),
+    }
     results = {}
-    for name in ("plain", "half", "slow"):
-        monkeypatch.setattr(precision, "has_bfloat16", functools.partial(bool, name != "slow"))
-        monkeypatch.setattr(precision.keras.distribution, "list_devices", lambda device_type: [])
-        options = [] if name == "plain" else ["--precision", "bfloat16"]
-        assert call(network, tmp_path / name, path, options=options) == DONE
+    for name, (folder, fast, options, used) in calls.items():
+        monkeypatch.setattr(precision, "has_bfloat16", functools.partial(bool, fast))
+        assert call(folder, tmp_path / name, path, options=options) == DONE
         results[name] = read_image(tmp_path / name / "a.tif").pixels
-        assert ("slow in bfloat16; the network computes in float32" in capsys.readouterr().err) is (name == "slow")
-    np.testing.assert_array_equal(results["slow"], results["plain"])
+        said = capsys.readouterr().err
+        assert f"1 of 1 images refocused in {used} into" in said
+        assert ("slow in bfloat16; the network computes in float32" in said) is (name == "slow")
+        np.testing.assert_array_equal(results[name], results["plain" if used == "float32" else "half"])
     error = np.sqrt(np.mean((results["half"] - results["plain"]) ** 2)) / results["plain"].std()
     assert 1e-5 < error < 0.02
 

@@ -56,8 +56,8 @@ def _parser():
     refocus.add_argument(
         "--precision",
         choices=("float32", "bfloat16"),
-        default="float32",
-        help="bfloat16 is faster on processors with AVX-512 BF16 or AMX, and changes the images a little",
+        help="what the network computes in; by default what it was trained in, as its config.json says. bfloat16 is "
+        "faster, differs a little, and is used only on processors with AVX-512 BF16 or AMX",
     )
     refocus.add_argument("--overwrite", action="store_true", help="replace results that exist")
     refocus.add_argument("--quiet", action="store_true", help="no progress bar")

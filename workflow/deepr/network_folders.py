@@ -98,9 +98,10 @@ def describe_folder(folder):
         lines.append(("width", f"{settings['base_channels']} base channels"))
     if about.get("start_from"):
         lines.append(("started from", Path(about["start_from"]).parent.name))
-    lines.append(
-        ("training", f"{settings['iterations']} iterations, crops of {settings['crop_px']} px, seed {about['seed']}")
-    )
+    trained = [f"{settings['iterations']} iterations", f"crops of {settings['crop_px']} px", f"seed {about['seed']}"]
+    if "precision" in settings:
+        trained.append(f"in {settings['precision']}")
+    lines.append(("training", ", ".join(trained)))
     for key, name, compared in _VALIDATIONS:
         if key in about:
             text = f"{name} {about[key]:.4g} at iteration {about['best_iteration']}"

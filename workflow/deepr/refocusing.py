@@ -20,7 +20,7 @@ PIXEL_TOLERANCE = 0.1
 MAP_DESCRIPTION = "Defocus in um: z of the image minus z of focus"
 
 
-def refocus_files(paths, network, output, decoder=None, precision="float32", overwrite=False, quiet=False):
+def refocus_files(paths, network, output, decoder=None, precision=None, overwrite=False, quiet=False):
     """Refocus image files, and say on standard error what is to be said of each.
 
     Parameters
@@ -34,8 +34,9 @@ def refocus_files(paths, network, output, decoder=None, precision="float32", ove
     decoder : str or Path, optional
         Folder of a decoder of this network; with it a map of defocus, ``NAME_defocus.tif``, float32 in um, is
         written beside each result.
-    precision : {"float32", "bfloat16"}
-        What the network computes in; float32 where the machine has no fast bfloat16. Maps are made in float32.
+    precision : {"float32", "bfloat16"}, optional
+        What the network computes in; by default what it computed in while it was trained. float32 where the machine
+        has no fast bfloat16. Maps are made in float32.
     overwrite : bool
         Replace results that exist.
     quiet : bool
@@ -60,8 +61,8 @@ def refocus_files(paths, network, output, decoder=None, precision="float32", ove
     # file is said below.
     for library in ("tensorflow", "tifffile"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
-    works, channels = _load(network, decoder, precision)
     about = read_config(network)
+    works, channels, computing = _load(network, decoder, precision, about)
     taken, failed = {}, 0
     images = {Path(path).resolve() for path in paths}
     bar = tqdm(paths, unit="image", disable=quiet or None)
@@ -80,7 +81,7 @@ def refocus_files(paths, network, output, decoder=None, precision="float32", ove
             failed += 1
             sentence = str(error) or type(error).__name__
             _say(f"error: {sentence if str(path) in sentence else f'{path}: {sentence}'}")
-    _say(f"{len(paths) - failed} of {len(paths)} images refocused into {folder}")
+    _say(f"{len(paths) - failed} of {len(paths)} images refocused in {computing} into {folder}")
     return failed
 
 
@@ -105,11 +106,11 @@ class _Work:
     dtype: object = None
 
 
-def _load(network, decoder, precision):
-    """Load the networks; give what is done to planes, refocusing first, and the number of their channels."""
+def _load(network, decoder, precision, about):
+    """Load the networks; give what is done to planes, refocusing first, their channels, and the precision in use."""
     from deepr.intermediates import check_file
     from deepr.networks.blind_refocusing import load_generator, refocus_stack
-    from deepr.networks.precision import available_precision, with_precision
+    from deepr.networks.precision import FLOAT32, available_precision, with_precision
 
     path = Path(network)
     file = path / "generator.keras" if path.is_dir() else path
@@ -123,8 +124,8 @@ def _load(network, decoder, precision):
             f"{network}: found a network from {channels} to {generator.output_shape[-1]} channels, wanted one that "
             "refocuses grey or colour images"
         )
-    available = available_precision(precision)
-    if available != precision:
+    available = available_precision(precision or about.get("settings", {}).get("precision", FLOAT32))
+    if precision and available != precision:
         _say(f"warning: this machine is slow in {precision}; the network computes in {available}")
     computing = with_precision(generator, available)
     works = [_Work("refocusing", lambda planes: refocus_stack(planes, computing), lambda plane: plane)]
@@ -140,7 +141,7 @@ def _load(network, decoder, precision):
                 np.float32,
             )
         )
-    return works, channels
+    return works, channels, available
 
 
 def _say(sentence):
