@@ -1,11 +1,12 @@
-"""What the size of a field does to its alignment: the larger it is, the better StackReg finds its drift.
+"""What the size of a field and the distance of its planes do to its alignment.
 
 Run as ``python benchmarks/experiments/field_size.py``, with ``workflow`` and ``workflow/scripts`` on the PYTHONPATH.
-Acquires fields of several sizes with the demonstration's drift, aligns them, and prints what remains in the patches
-against the simulator's truth.
+Acquires fields of several sizes, and with several distances of planes, with the demonstration's drift, aligns them,
+and prints what remains in the patches against the simulator's truth.
 """
 
 import argparse
+import itertools
 import tempfile
 from pathlib import Path
 
@@ -25,15 +26,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-sets", nargs="+", default=["ovary", "breast", "beads"], metavar="NAME")
     parser.add_argument("--sides", nargs="+", type=int, default=[544, 800, 1072], metavar="PX")
+    parser.add_argument("--steps", nargs="+", type=float, default=[0.5, 0.25], metavar="UM", help="between planes")
     parser.add_argument("--fields", type=int, default=4, help="of each data set and size")
     arguments = parser.parse_args()
     config = yaml.safe_load(CONFIG.read_text())
     complete_config(config)
     for name in arguments.data_sets:
-        for side_px in arguments.sides:
-            residuals = residuals_of(config, name, side_px, arguments.fields)
+        for side_px, step_um in itertools.product(arguments.sides, arguments.steps):
+            residuals = residuals_of(config, name, side_px, step_um, arguments.fields)
+            found = residuals["fov"].nunique()
+            print(f"{name}, {found} of {arguments.fields} fields of {side_px} px, planes {step_um:g} um apart:")
             distance_um = residuals["defocus_um"].abs()
-            print(f"{name}, fields of {side_px} px:")
             for label, (nearest_um, farthest_um) in DISTANCES_UM.items():
                 found_px = residuals.loc[distance_um.between(nearest_um, farthest_um), "residual_px"]
                 median_px, high_px, largest_px = found_px.quantile([0.5, 0.95, 1.0])
@@ -44,9 +47,10 @@ def main():
                 )
 
 
-def residuals_of(config, name, side_px, fields):
+def residuals_of(config, name, side_px, step_um, fields):
     """Acquire fields of a data set as its test slides are, align them, and give each plane's residual."""
     settings = {**config["datasets"][name], "frame_px": side_px}
+    z_um = {**settings["slides"]["test"]["z_um"], "step": step_um, "fine_within": 0}
     limits = {"max_rotation_deg": config["alignment"]["max_rotation_deg"], "max_shift_px": settings["max_shift_px"]}
     with tempfile.TemporaryDirectory() as folder:
         stacks, truth, aligned = (Path(folder) / f"{kind}.ome.tif" for kind in ("stacks", "truth", "aligned"))
@@ -58,7 +62,7 @@ def residuals_of(config, name, side_px, fields):
             dataset=name,
             slide=SLIDE,
             settings=settings,
-            z_um=planes_um(settings["slides"]["test"]["z_um"]).tolist(),
+            z_um=planes_um(z_um).tolist(),
             fields=fields,
             drift=config["microscope"]["drift"],
             truth_range_um=0.5,
