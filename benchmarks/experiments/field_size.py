@@ -14,7 +14,7 @@ import yaml
 from acquire_slide import acquire
 from align_slide import align_slide
 from deepr.configuration import complete_config, planes_um
-from deepr.tables import read_table
+from deepr.tables import InputError, read_table
 from deepr.truth import alignment_residuals
 
 CONFIG = Path(__file__).resolve().parents[2] / "config" / "config.yaml"
@@ -27,13 +27,17 @@ def main():
     parser.add_argument("--data-sets", nargs="+", default=["ovary", "breast", "beads"], metavar="NAME")
     parser.add_argument("--sides", nargs="+", type=int, default=[544, 800, 1072], metavar="PX")
     parser.add_argument("--steps", nargs="+", type=float, default=[0.5, 0.25], metavar="UM", help="between planes")
-    parser.add_argument("--fields", type=int, default=4, help="of each data set and size")
+    parser.add_argument("--fields", type=int, default=4, help="of each data set, size and step")
     arguments = parser.parse_args()
     config = yaml.safe_load(CONFIG.read_text())
     complete_config(config)
     for name in arguments.data_sets:
         for side_px, step_um in itertools.product(arguments.sides, arguments.steps):
-            residuals = residuals_of(config, name, side_px, step_um, arguments.fields)
+            try:
+                residuals = residuals_of(config, name, side_px, step_um, arguments.fields)
+            except InputError as error:
+                print(f"{name}, no field of {side_px} px, planes {step_um:g} um apart, is left: {error}")
+                continue
             found = residuals["fov"].nunique()
             print(f"{name}, {found} of {arguments.fields} fields of {side_px} px, planes {step_um:g} um apart:")
             distance_um = residuals["defocus_um"].abs()
@@ -48,7 +52,7 @@ def main():
 
 
 def residuals_of(config, name, side_px, step_um, fields):
-    """Acquire fields of a data set as its test slides are, align them, and give each plane's residual."""
+    """Acquire fields like a test slide's, but for size and planes, align them, and give each plane's residual."""
     settings = {**config["datasets"][name], "frame_px": side_px}
     z_um = {**settings["slides"]["test"]["z_um"], "step": step_um, "fine_within": 0}
     limits = {"max_rotation_deg": config["alignment"]["max_rotation_deg"], "max_shift_px": settings["max_shift_px"]}

@@ -67,6 +67,15 @@ def decoder(network, tmp_path_factory):
     return folder, made
 
 
+def trained_in(network, name, folder):
+    """Copy the network's folder; the copy says in which precision it was trained."""
+    shutil.copytree(network[0], folder)
+    about = json.loads((folder / "config.json").read_text())
+    about["settings"]["precision"] = name
+    (folder / "config.json").write_text(json.dumps(about))
+    return folder
+
+
 def texture(shape, dtype=np.uint16, seed=0):
     pixels = gaussian_filter(np.random.default_rng(seed).normal(size=shape), (*[0] * (len(shape) - 2), 2, 2))
     pixels = (pixels - pixels.min()) / np.ptp(pixels)
@@ -93,17 +102,15 @@ def test_an_image_comes_back_refocused(network, tmp_path):
 
 
 def test_an_image_is_refocused_in_bfloat16(network, tmp_path, monkeypatch, capsys):
-    """Nearly as in float32; where the machine is slow in it, the same as in float32, and a sentence says so."""
+    """As it was trained, unless told otherwise, and nearly as in float32.
+
+    Where the machine is slow in it, the same as in float32; a sentence says so if it was asked for.
+    """
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, texture((64, 96), np.float32))
     monkeypatch.setattr(precision.keras.distribution, "list_devices", lambda device_type: [])
-    # The fixture's network does not say what it was trained in; the others do.
-    trained = {name: tmp_path / f"trained in {name}" for name in precision.PRECISIONS}
-    for name, folder in trained.items():
-        shutil.copytree(network[0], folder)
-        about = json.loads((folder / "config.json").read_text())
-        about["settings"]["precision"] = name
-        (folder / "config.json").write_text(json.dumps(about))
+    # The fixture's network does not say what it was trained in; these do.
+    trained = {name: trained_in(network, name, tmp_path / f"trained in {name}") for name in precision.PRECISIONS}
     full, half = ["--precision", "float32"], ["--precision", "bfloat16"]
     calls = {
         "plain": (network, True, [], "float32"),
@@ -125,6 +132,24 @@ def test_an_image_is_refocused_in_bfloat16(network, tmp_path, monkeypatch, capsy
         np.testing.assert_array_equal(results[name], results["plain" if used == "float32" else "half"])
     error = np.sqrt(np.mean((results["half"] - results["plain"]) ** 2)) / results["plain"].std()
     assert 1e-5 < error < 0.02
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        (
+            '{"settings": {"precision": "float16"}}',
+            "settings.precision in config.json is 'float16', wanted float32 or bf",
+        ),
+        ("[1]", "found a list in JSON, wanted a network's config.json"),
+    ],
+)
+def test_a_config_that_makes_no_sense_is_refused(config, sentence, network, tmp_path, capsys):
+    """One sentence, before an image is read."""
+    folder = trained_in(network, "float32", tmp_path / "network")
+    (folder / "config.json").write_text(config)
+    assert call([folder], tmp_path / "out", tmp_path / "a.tif") == WRONG_CALL
+    assert sentence in capsys.readouterr().err
 
 
 def test_every_plane_of_an_ome_stack_is_refocused_by_itself(network, tmp_path):
@@ -338,12 +363,15 @@ def test_a_wrong_call_says_what_is_wrong(tmp_path, capfd):
     assert "found no generator.keras" in capfd.readouterr().err
 
 
-def test_info_says_what_a_network_was_trained_on(network, capsys):
-    """Name, range, optics and pixel type stand there."""
+def test_info_says_what_a_network_was_trained_on(network, tmp_path, capsys):
+    """Name, range, optics and pixel type stand there, and the precision where it is known."""
     assert main(["info", str(network[0])]) == DONE
     said = capsys.readouterr().out
     for text in ("mine_5 (deepr)", "5 um to each side", "20x/0.75, 0.325 um pixels, DAPI, uint16", "simulated"):
         assert text in said
+    assert "crops of 64 px, seed 1\n" in said
+    assert main(["info", str(trained_in(network, "bfloat16", tmp_path / "half"))]) == DONE
+    assert "crops of 64 px, seed 1, in bfloat16\n" in capsys.readouterr().out
 
 
 def test_info_says_what_a_decoder_reads(decoder, capsys):

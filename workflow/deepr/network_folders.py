@@ -29,16 +29,19 @@ def read_config(folder):
     Raises
     ------
     InputError
-        If the file is no JSON.
+        If the file holds no JSON object.
     """
     folder = Path(folder)
     path = folder / "config.json" if folder.is_dir() else folder.with_name("config.json")
     if not path.is_file():
         return {}
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        config = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputError(f"{path}: found no JSON ({error}), wanted a network's config.json") from error
+    if not isinstance(config, dict):
+        raise InputError(f"{path}: found a {type(config).__name__} in JSON, wanted a network's config.json")
+    return config
 
 
 def name_of_generator(decoder):

@@ -110,7 +110,7 @@ def _load(network, decoder, precision, about):
     """Load the networks; give what is done to planes, refocusing first, their channels, and the precision in use."""
     from deepr.intermediates import check_file
     from deepr.networks.blind_refocusing import load_generator, refocus_stack
-    from deepr.networks.precision import FLOAT32, available_precision, with_precision
+    from deepr.networks.precision import available_precision, with_precision
 
     path = Path(network)
     file = path / "generator.keras" if path.is_dir() else path
@@ -124,7 +124,7 @@ def _load(network, decoder, precision, about):
             f"{network}: found a network from {channels} to {generator.output_shape[-1]} channels, wanted one that "
             "refocuses grey or colour images"
         )
-    available = available_precision(precision or about.get("settings", {}).get("precision", FLOAT32))
+    available = available_precision(precision or _precision_of(network, about))
     if precision and available != precision:
         _say(f"warning: this machine is slow in {precision}; the network computes in {available}")
     computing = with_precision(generator, available)
@@ -142,6 +142,16 @@ def _load(network, decoder, precision, about):
             )
         )
     return works, channels, available
+
+
+def _precision_of(network, about):
+    """Give the precision of a network's training; float32 where its config does not say it."""
+    from deepr.networks.precision import FLOAT32, PRECISIONS
+
+    found = (about.get("settings") or {}).get("precision") or FLOAT32
+    if found not in PRECISIONS:
+        raise InputError(f"{network}: settings.precision in config.json is {found!r}, wanted {' or '.join(PRECISIONS)}")
+    return found
 
 
 def _say(sentence):
