@@ -2,13 +2,16 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from deepr.figures.figure_4 import draw_figure_4, typical_bead, widths_by_defocus
 from deepr.figures.figure_s3 import draw_figure_s3
 from deepr.networks.generator import build_generator
 from deepr.scorecard.beads import judge_figure_4, judge_figure_s3
 from deepr.scorecard.rows import FAILS, HOLDS, UNTESTABLE
 from deepr.slides import SlideWriter
+from deepr.tables import read_table, write_table
 from deepr.volume import measure_volume
+from measure_bead_widths import COLUMNS, count_fits
 
 Z_UM = np.arange(-10.0, 10.5, 0.5)
 NETWORKS, RANGES = ["beads_5", "beads_8"], [5.0, 8.0]
@@ -37,8 +40,46 @@ def test_claims_of_figure_4():
     card = judge_figure_4(made_widths(second_at_7=2.0), scale="demonstration", **FACTS)
     assert list(card["verdict"]) == [HOLDS, FAILS, HOLDS, FAILS, HOLDS]
     assert set(judge_figure_4(made_widths(2), scale="demonstration", **FACTS)["verdict"]) == {UNTESTABLE}
-    none = made_widths().iloc[:0]
-    assert set(judge_figure_4(none, scale="demonstration", **FACTS)["verdict"]) == {UNTESTABLE}
+
+
+def test_an_input_as_steady_on_both_sides_fails_its_two_claims():
+    """Widths that grow alike to both sides, a little unevenly, are not unstable; twice as wide is no spread."""
+    widths = made_widths()
+    steady = widths["network"] == ""
+    z_um = widths.loc[steady, "z_um"]
+    uneven = 0.01 * (z_um.mul(2).round() % 2)
+    widths.loc[steady, "fwhm_um"] = 0.42 + 0.08 * z_um.abs() + uneven.where(z_um > 0, 0)
+    card = judge_figure_4(widths, scale="demonstration", **FACTS)
+    assert list(card["verdict"]) == [HOLDS, HOLDS, FAILS, HOLDS, FAILS]
+
+
+@pytest.fixture
+def no_widths(tmp_path):
+    """The table of a data set in which no bead can be measured, as the workflow writes and reads it."""
+    write_table(pd.DataFrame(columns=list(COLUMNS)), tmp_path / "bead_widths.tsv")
+    return read_table(tmp_path / "bead_widths.tsv")
+
+
+def test_without_a_bead_no_claim_is_judged(no_widths):
+    """Of Figures 4 and S3."""
+    assert set(judge_figure_4(no_widths, scale="demonstration", **FACTS)["verdict"]) == {UNTESTABLE}
+    none = no_widths[["bead", "fwhm_um", "kept"]].assign(bead_z_um=[], image=[])
+    assert set(judge_figure_s3(none, scale="demonstration", **FACTS)["verdict"]) == {UNTESTABLE}
+
+
+def test_the_log_counts_beads_by_what_they_are_in_focus():
+    """A good bead that is lost far from focus is a failed fit and not a bead left out."""
+    widths = made_widths().assign(reason="")
+    far = (widths["network"] == "") & (widths["bead"] == 0) & (widths["z_um"] < -9)
+    widths.loc[far, ["kept", "reason"]] = [False, "no peak"]
+    widths.loc[widths["bead"] == 1, ["kept", "reason"]] = [False, "neighbour"]
+    fits = 4 * len(Z_UM)
+    assert count_fits(widths) == [
+        "4 beads kept, 1 left out: 1 neighbour",
+        f"input: 2 of {fits} fits failed: 2 no peak",
+        f"beads_5: 0 of {fits} fits failed: none",
+        f"beads_8: 0 of {fits} fits failed: none",
+    ]
 
 
 def test_a_few_good_beads_do_not_stand_for_all():
@@ -67,13 +108,13 @@ def write_stack(path, series, seed=0):
         writer.write(series, rng.random((len(Z_UM), 64, 64)).astype(np.float32), Z_UM)
 
 
-def test_figure_4_is_drawn_with_and_without_beads(tmp_path):
+def test_figure_4_is_drawn_with_and_without_beads(tmp_path, no_widths):
     """All formats; without a bead the panel says so."""
     for name, series in (("aligned", "f001"), ("beads_5", "f001_y0_x0"), ("beads_8", "f001_y0_x0")):
         (tmp_path / name).mkdir()
         write_stack(tmp_path / name / "test1.ome.tif", series)
     predictions = {name: [tmp_path / name / "test1.ome.tif"] for name in NETWORKS}
-    for number, widths in enumerate((made_widths(), made_widths().iloc[:0])):
+    for number, widths in enumerate((made_widths(), no_widths)):
         base = tmp_path / f"fig4_{number}"
         slides = [tmp_path / "aligned" / "test1.ome.tif"]
         draw_figure_4(widths, NETWORKS, RANGES, slides, predictions, "simulated", "tiny", base)
@@ -94,8 +135,11 @@ def test_beads_of_a_volume_are_found_with_their_heights(tmp_path):
     )
     found = rows[rows["image"] == "input"].set_index(["y_px", "x_px"])["bead_z_um"].to_dict()
     assert found == {(row, column): z_um[plane] for plane, (row, column) in places.items()}
-    width = rows[(rows["image"] == "input") & (rows["bead_z_um"] == 0)]["fwhm_um"].iloc[0]
-    assert abs(width - 1.3 * 2.3548 * 0.1625) < 0.02
+    inputs = rows[rows["image"] == "input"].set_index("bead_z_um")
+    assert abs(inputs.loc[0, "fwhm_um"] - 1.3 * 2.3548 * 0.1625) < 0.02
+    # The other two are nowhere to be seen in the middle plane.
+    assert inputs["kept"].to_dict() == {-9.0: False, 0.0: True, 6.0: False}
+    assert set(inputs["reason"]) <= {"", "no peak", "not converged"}
     assert images.shape == (4, 128, 128)
     with SlideWriter(tmp_path / "v.ome.tif", 0.1625, "40x/0.95", "TexasRed", "simulated") as writer:
         writer.write("test1_f001", images, np.arange(4.0))
@@ -109,7 +153,7 @@ def test_claim_of_figure_s3():
     widths = {"input": 4.0, "beads_5": 3.5, "beads_8": 0.6}
     table = pd.DataFrame(
         [
-            {"bead": b, "bead_z_um": 6.0 + 0.2 * b, "image": name, "fwhm_um": width}
+            {"bead": b, "bead_z_um": 6.0 + 0.2 * b, "image": name, "fwhm_um": width, "kept": True}
             for b in range(4)
             for name, width in widths.items()
         ]
@@ -118,3 +162,29 @@ def test_claim_of_figure_s3():
     table.loc[table["image"] == "beads_5", "fwhm_um"] = 0.7
     assert list(judge_figure_s3(table, scale="demonstration", **FACTS)["verdict"]) == [FAILS]
     assert list(judge_figure_s3(table.iloc[:3], scale="demonstration", **FACTS)["verdict"]) == [UNTESTABLE]
+
+
+def test_a_bead_that_cannot_be_seen_is_not_sharp():
+    """The narrow fits to what is nothing but noise sharpen no bead, and do not forbid the other network to."""
+    images = ("input", "beads_5", "beads_8")
+    table = pd.DataFrame([{"bead": b, "bead_z_um": 6.0, "image": name} for b in range(4) for name in images])
+    unseen = table.assign(fwhm_um=0.12, kept=False)
+    card = judge_figure_s3(unseen, scale="demonstration", **FACTS)
+    assert list(card["verdict"]) == [FAILS]
+    assert "none to be seen (0 with a peak) by the larger" in card["measured"][0]
+    seen = unseen.assign(kept=table["image"] == "beads_8", fwhm_um=0.5)
+    assert list(judge_figure_s3(seen, scale="demonstration", **FACTS)["verdict"]) == [HOLDS]
+
+
+def test_a_volume_without_a_bead_gives_a_table_without_rows(tmp_path):
+    """It is written, read, drawn and not judged."""
+    stack = np.random.default_rng(1).normal(130, 5, (5, 96, 96)).astype(np.uint16)
+    rows, images = measure_volume(stack, np.arange(-4.0, 5.0, 2.0), 0.1625, {})
+    write_table(rows.assign(slide="test1", fov="f001"), tmp_path / "volume.tsv")
+    with SlideWriter(tmp_path / "v.ome.tif", 0.1625, "40x/0.95", "TexasRed", "simulated") as writer:
+        writer.write("test1_f001", images[[0, 0, 0, 1]], np.arange(4.0))
+    table = read_table(tmp_path / "volume.tsv")
+    assert len(table) == 0
+    draw_figure_s3(table, tmp_path / "v.ome.tif", NETWORKS, RANGES, "simulated", "tiny", tmp_path / "figS3")
+    assert (tmp_path / "figS3.png").stat().st_size > 1000
+    assert list(judge_figure_s3(table, scale="demonstration", **FACTS)["verdict"]) == [UNTESTABLE]

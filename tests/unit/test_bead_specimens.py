@@ -5,8 +5,13 @@ import pytest
 from deepr.beads import measure_beads
 from deepr.focus import brent_search, vollath5
 from deepr.optics.acquisition import acquire_slide
+from deepr.optics.camera import Camera
+from deepr.optics.objective import OBJECTIVES
+from deepr.optics.psf import pupil_psf
 from deepr.optics.specimens import make_specimen, refractive_index, slide_parameters
 from deepr.optics.specimens.beads import BEAD_DIAMETER_UM, sphere_transfer
+from scipy.signal import fftconvolve
+from scipy.spatial.distance import cdist
 
 PLAIN = {"beads_per_1000_um2": 3.0, "clusters": 0.0, "dirt_per_1000_um2": 0.0, "brightness": 1.0, "background": 15.0}
 
@@ -42,6 +47,28 @@ def test_beads_in_a_volume_lie_at_all_depths():
     assert abs(centre) < 4 and (light > 0).sum() > 15
     assert refractive_index("beads") == 1.0
     assert refractive_index("beads_volume") == pytest.approx(1.46)
+
+
+def test_clusters_and_dirt_are_told_from_beads():
+    """Of what is kept hardly anything is a cluster or dirt, and of the isolated single beads nearly all are kept."""
+    shape, parameters = (640, 640), PLAIN | {"clusters": 0.3, "dirt_per_1000_um2": 0.5}
+    specimen = make_specimen("beads", shape, 0.1625, np.random.default_rng(5), **parameters)
+    rng = np.random.default_rng(5)
+    count = rng.poisson(3.0 * (640 * 0.1625) ** 2 / 1000)
+    places_px = rng.uniform(0, 1, (count, 2)) * shape
+    alone = rng.uniform(size=count) >= parameters["clusters"]
+    psf = pupil_psf(OBJECTIVES["40x/0.95"], 0.624, np.arange(-2, 2.1, 0.5), 64)
+    images = fftconvolve(specimen.layers, psf / psf.sum(axis=(1, 2), keepdims=True), mode="same", axes=(1, 2))
+    camera = Camera()
+    stack = np.stack([camera.expose(image + specimen.background, rng) for image in images])
+    measured = measure_beads(stack, 0.1625, 0.5)
+    found = measured[measured["z_um"] == 0]
+    distance_px = cdist(found[["y_px", "x_px"]], places_px)
+    is_bead = (distance_px.min(axis=1) < 2) & alone[distance_px.argmin(axis=1)]
+    assert (~is_bead).sum() >= 8
+    isolated = ~found["reason"].isin(["at the border", "neighbour"])
+    assert found["kept"][~is_bead].sum() == 0
+    assert found["kept"][is_bead & isolated].mean() > 0.9
 
 
 def test_beads_are_as_wide_as_optics_makes_them():

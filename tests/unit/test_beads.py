@@ -1,11 +1,14 @@
 """Bead measurement: widths of Gaussians of known size, of simulated and of real beads."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
 import tifffile
 from deepr.beads import FWHM_PER_SIGMA, find_beads, measure_beads, most_focused_plane
 from deepr.gaussians import fit_gaussians
+from deepr.optics.camera import Camera
 from deepr.optics.objective import OBJECTIVES
 from deepr.optics.psf import pupil_psf
 from scipy.optimize import least_squares
@@ -197,6 +200,54 @@ def test_integer_stack_saturates_at_its_largest_value():
     assert reason_by_place(beads) == {(80, 50): "saturated", (80, 120): ""}
 
 
+def test_beads_of_the_cameras_full_well_are_saturated():
+    """The simulated camera's largest count lies below its type's; a bead that reaches it is left out."""
+    camera, rng = Camera(), np.random.default_rng(11)
+    electrons = make_stack([(80, 50, 0.5, 0.5), (80, 110, 0.5, 0.5)], height=10_000.0, noise=0.0)
+    electrons[:, :, :80] += 9 * (electrons[:, :, :80] - 100)
+    stack = np.stack([camera.expose(plane, rng) for plane in electrons])
+    assert stack.max() < np.iinfo(np.uint16).max
+    assert reason_by_place(measure_beads(stack, PIXEL_UM, STEP_UM)) == {(80, 50): "saturated", (80, 110): ""}
+
+
+def test_touching_beads_are_outliers():
+    """Two beads in contact, 0.3 um apart in any direction, are wider than one and left out."""
+    apart_px = 0.3 / PIXEL_UM / 2
+    places = grid(0.42, side=4, spacing_px=36)
+    doublets = {}
+    for number, angle in zip((0, 5, 10, 15), np.deg2rad([0, 30, 45, 90]), strict=True):
+        y, x = places[number][:2]
+        doublets[round(y), round(x)] = [
+            (y + side * np.sin(angle), x + side * np.cos(angle), 0.42, 0.42) for side in (-apart_px, apart_px)
+        ]
+    single = [place for number, place in enumerate(places) if number not in (0, 5, 10, 15)]
+    stack = make_stack([*single, *itertools.chain(*doublets.values())], shape=(180, 180))
+    reasons = reason_by_place(measure_beads(stack, PIXEL_UM, STEP_UM))
+    assert {place: reasons.pop(place) for place in doublets} == dict.fromkeys(doublets, "lateral width")
+    assert len(reasons) == 12 and set(reasons.values()) == {""}
+
+
+def test_beads_are_found_in_the_sharpest_plane():
+    """A given plane of z = 0, in which they are hardly to be seen, changes z and not what is found."""
+    stack = make_stack(grid(0.5), noise=5.0)
+    sharpest = measure_beads(stack, PIXEL_UM, STEP_UM)
+    given = measure_beads(stack, PIXEL_UM, STEP_UM, focus_plane=2)
+    for column in ("y_px", "x_px"):
+        np.testing.assert_array_equal(given[column], sharpest[column])
+    np.testing.assert_allclose(given["z_um"], STEP_UM * (given["plane"] - 2.0))
+
+
+def test_a_bead_without_a_width_along_z_is_left_out():
+    """A bead cannot be told from dirt whose sharpest plane is beyond the stack."""
+    stack = make_stack(grid(0.5)[:8])
+    z = np.arange(len(stack))
+    stack += 1000 * np.exp(z / 6 - 2)[:, None, None] * gaussian(stack.shape[1:], 115.3, 115.7, 1.3, 1.3)
+    measured = measure_beads(stack, PIXEL_UM, STEP_UM, focus_plane=6)
+    reasons = reason_by_place(measured)
+    assert reasons.pop((115, 116)) == "no axial fit"
+    assert set(reasons.values()) == {""}
+
+
 def test_dirt_and_clusters_are_outliers():
     """Something wider than the beads, and something that does not defocus, are left out."""
     beads = [*grid(0.5)[:7], (115.3, 75.7, 0.5, 1.0)]
@@ -231,8 +282,11 @@ def test_hot_pixel_is_no_bead():
 def test_refusals():
     """What cannot be measured is refused in a sentence."""
     stack = make_stack(grid()[:1], shape=(71, 76))
-    with pytest.raises(ValueError, match="no bead stands out from the background of plane 3"):
-        measure_beads(np.random.default_rng(1).normal(100, 1, (9, 64, 64)), 0.1625, 0.2, focus_plane=3)
+    noise = np.random.default_rng(1).normal(100, 1, (9, 64, 64))
+    with pytest.raises(
+        ValueError, match=f"no bead stands out from the background of plane {noise.std((1, 2)).argmax()}"
+    ):
+        measure_beads(noise, 0.1625, 0.2, focus_plane=3)
     with pytest.raises(ValueError, match="no bead stands out"):
         measure_beads(np.full((5, 64, 64), 7, np.uint16), PIXEL_UM, STEP_UM)
     with pytest.raises(ValueError, match=r"1 of 1 beads are left .*wanted at least 5"):

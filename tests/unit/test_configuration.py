@@ -131,7 +131,12 @@ def test_a_mistyped_config_is_refused_in_one_sentence(config, change, sentence):
         (
             lambda c: c["training"].update(crop_px=1024),
             {},
-            r"crop_px is 1024, larger than datasets\.ovary\.patch_px 512",
+            r"config: training\.crop_px is 1024, larger than datasets\.ovary\.patch_px 512",
+        ),
+        (
+            lambda c: None,
+            {"crop_px": 1024},
+            r"network 'ovary_5': crop_px is 1024, larger than datasets\.ovary\.patch_px 512",
         ),
         (
             lambda c: c["datasets"]["ovary"].update(frame_px=480),

@@ -5,7 +5,7 @@ import re
 import pytest
 from deepr import provenance
 
-TOLD = """from deepr.tables import InputError
+TOLD = """from deepr.tables import InputError, read_table
 
 def total(numbers):
     if not numbers:
@@ -21,7 +21,7 @@ TOLD_MORE = """import logging
 import warnings
 
 from deepr.runtime import progress
-from deepr.tables import InputError
+from deepr.tables import read_table, InputError
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,8 @@ def total(numbers):
     for number in progress(numbers, desc="numbers"):
         result += number
         logging.getLogger("sum").info("%d", result)
+        if number < 0 and isinstance(number, int):
+            log.info("%d is negative", number)
     warnings.warn("this was the sum", stacklevel=2)
     print(result)
     return result
@@ -113,7 +115,13 @@ def test_what_is_only_told_leaves_the_hash(package):
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("result = 0", "result = 1"), ("ValueError", "KeyError"), ("(numbers, desc", "(numbers[1:], desc")],
+    [
+        ("result = 0", "result = 1"),
+        ("ValueError", "KeyError"),
+        ("(numbers, desc", "(numbers[1:], desc"),
+        ("number < 0 and", "numbers.pop() and"),
+        ("read_table, InputError", "read_table as InputError"),
+    ],
 )
 def test_what_is_done_beside_the_telling_changes_the_hash(package, old, new):
     """Another number, another kind of exception and other things under a progress bar count."""

@@ -207,6 +207,12 @@ def test_files_of_a_pattern_come_in_natural_order(tmp_path):
         ({"path": "f1.tif"}, r"column path: found .*f1\.tif, a file of line 2, again"),
         ({"path": "f*.tif"}, r"column path: found .*f1\.tif, a file of line 2, again \(f\*\.tif\)"),
         ({"split": "test"}, "column split: found 'test', wanted 'train' as on line 2 .* slide own/s1"),
+        (
+            {"path": "f1.tif", "slide": "s2", "split": "test", "axes": "CZYX", "channel_index": "1"},
+            r"column split: found 'test' for .*f1\.tif, wanted 'train' as on line 2 for the same file",
+        ),
+        ({"path": "link.tif"}, r"column path: found .*link\.tif, a file of line 2, again"),
+        ({"path": "below/../f1.tif"}, r"column path: found .*f1\.tif, a file of line 2, again"),
         ({"split": "validation"}, "column split: found 'validation', wanted one of train, test"),
         ({"pixel_um": "0.65"}, "column pixel_um: found 0.65, wanted 0.325 as on line 2"),
         ({"pixel_um": ""}, "column pixel_um: found an empty cell, wanted a number"),
@@ -227,6 +233,8 @@ def test_files_of_a_pattern_come_in_natural_order(tmp_path):
 )
 def test_wrong_stacks_are_refused(tmp_path, row, sentence):
     """The sentence names the sheet, the line, the column, the value found and the value wanted."""
+    (tmp_path / "below").mkdir()
+    (tmp_path / "link.tif").symlink_to(tmp_path / "f1.tif")
     with pytest.raises(InputError, match=rf"stacks\.tsv, line 3, {sentence}") as refusal:
         stacks(tmp_path, {}, {"fov": "f2", "path": "f2.tif"} | row)
     assert "\n" not in str(refusal.value)

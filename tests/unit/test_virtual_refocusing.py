@@ -11,7 +11,7 @@ from deepr.scorecard.depth import judge_figure_7
 from deepr.scorecard.virtual_refocusing import judge_figure_8, judge_figure_s2, summarise_beads
 from deepr.slides import SlideWriter
 from deepr.surfaces import SURFACES, defocus_surface
-from deepr.tables import read_table
+from deepr.tables import read_table, write_table
 
 FACTS = {"data_source": "simulated", "scale": "demonstration"}
 SLIDE = {"pixel_um": 0.325, "objective": "20x/0.75", "channel": "c", "source": "simulated"}
@@ -124,14 +124,15 @@ def bead_table(after=0.4, after_spread=0.05, beads=8):
     return pd.DataFrame(rows, columns=["bead", "curve", "z_um", "fwhm_um", "kept"])
 
 
-def test_bead_widths_are_judged_at_every_z():
+def test_bead_widths_are_judged_at_every_z(tmp_path):
     """Means, deviations and the single shot; beads left out do not count."""
     assert judge_figure_s2(bead_table(), **FACTS)["verdict"].tolist() == ["holds"] * 4
     wide = judge_figure_s2(bead_table(after=0.7, after_spread=0.5), **FACTS)
     assert wide["verdict"].tolist() == ["holds", *["does not hold"] * 3]
     assert summarise_beads(bead_table()).query("curve == 'deepz' and z_um == 0")["n"].item() == 8
     assert "beads" in judge_figure_s2(bead_table(beads=3), **FACTS)["reason"][0]
-    empty = judge_figure_s2(bead_table()[:0], **FACTS)
+    write_table(bead_table()[:0], tmp_path / "stacks.tsv")
+    empty = judge_figure_s2(read_table(tmp_path / "stacks.tsv"), **FACTS)
     assert set(empty["verdict"]) == {"not testable at this scale"}
 
 

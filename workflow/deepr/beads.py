@@ -28,6 +28,7 @@ _LEAST_DETECTION = 5.0
 _LEAST_TOLERANCE = 0.1
 _LEAST_PLANES_OF_AXIAL_FIT = 5
 _AXIAL_STARTS_UM = (0.4, 1.5)
+_SATURATED_SHARE = 0.99
 
 
 def plane_step_um(z_um):
@@ -70,8 +71,8 @@ def measure_beads(
 
     Beads are found in the most focused plane, the one of the largest standard deviation, and a 2-D
     Gaussian with offset is fitted to a square region around each in each plane. Another is fitted to the
-    x-z slice through the bead's fitted centre in that plane. What is no single, isolated bead is told by
-    its place or by its widths in focus.
+    x-z slice through the bead's fitted centre in the plane of z = 0. What is no single, isolated bead is
+    told by its place or by its widths at z = 0.
 
     Parameters
     ----------
@@ -83,13 +84,14 @@ def measure_beads(
         Result for another stack of the same field: its beads are measured, and its exclusions and its
         plane of z = 0 hold. So a network's output is measured where its input was.
     focus_plane : int, optional
-        Plane of z = 0; by default the most focused one, or that of `beads`.
+        Plane of z = 0, in which widths are judged; by default the most focused one, or that of `beads`.
     threshold : float, optional
         See `find_beads`.
     region_um : float
         Side of the regions.
     saturation : float, optional
-        Grey value from which a pixel is saturated; by default the largest of an integer dtype.
+        Grey value from which a pixel is saturated; by default 0.99 of the largest of an integer dtype, for a
+        full well may lie below it and alignment interpolates.
     tolerance : float
         Deviations (1.4826 MAD) from the median of the beads beyond which a width in focus is an outlier;
         a tenth of the median is always tolerated.
@@ -103,10 +105,11 @@ def measure_beads(
         all beads share; ``y_px, x_px``, middle pixel of the region; ``fwhm_x_um, fwhm_y_um``, their mean
         ``fwhm_um`` and its standard error ``fwhm_se_um``; ``axial_fwhm_um``, one for a bead; ``kept``;
         ``reason``, empty where kept. A bead is left out "at the border", as a "neighbour" (regions
-        overlap), "saturated", for "no fit in focus", its "lateral width" or its "axial width"; a single
-        row as "not converged" or "no peak" (less than five deviations above the noise, narrower than a
-        pixel, or outside the middle half of the region). Rows left out hold their numbers where there are
-        any. Widths end at 1.18 times the region, the fit's bound, which means "at least".
+        overlap), "saturated", for "no fit in focus", "no axial fit" (in stacks of five planes or more),
+        its "lateral width" or its "axial width"; a single row as "not converged" or "no peak" (less than
+        five deviations above the noise, narrower than a pixel, or outside the middle half of the region).
+        Rows left out hold their numbers where there are any. Widths end at 1.18 times the region, the
+        fit's bound, which means "at least".
 
     Raises
     ------
@@ -122,18 +125,18 @@ def measure_beads(
     region_px = _checked_region_px(stack, pixel_um, step_um, region_um)
     found = beads is None
     if found:
-        focus_plane = most_focused_plane(stack) if focus_plane is None else focus_plane
+        default_plane = sharpest_plane = most_focused_plane(stack)
     else:
-        beads, given_plane = _given_beads(beads)
-        focus_plane = given_plane if focus_plane is None else focus_plane
+        beads, default_plane = _given_beads(beads)
+    focus_plane = default_plane if focus_plane is None else focus_plane
     if not 0 <= focus_plane < len(stack):
         raise ValueError(f"the plane of z = 0 is {focus_plane}; the stack has planes 0 to {len(stack) - 1}")
     if found:
-        beads = _located_beads(stack[focus_plane], region_px, threshold)
+        beads = _located_beads(stack[sharpest_plane], region_px, threshold)
         if beads.empty:
-            raise ValueError(f"no bead stands out from the background of plane {focus_plane}")
+            raise ValueError(f"no bead stands out from the background of plane {sharpest_plane}")
     if saturation is None:
-        saturation = np.iinfo(stack.dtype).max if stack.dtype.kind in "iu" else np.inf
+        saturation = _SATURATED_SHARE * np.iinfo(stack.dtype).max if stack.dtype.kind in "iu" else np.inf
     fits = _fit_all(stack, beads, region_px, focus_plane, abs(step_um), saturation)
     if found:
         _exclude(beads, fits, focus_plane, tolerance)
@@ -276,15 +279,11 @@ def _fit_regions(regions, focus_plane, step_um):
     fit = fit_gaussians(regions.reshape(-1, size, size), starts, lower, upper)
     widths = FWHM_PER_SIGMA * fit.parameters[:, [SIGMA_X, SIGMA_Y]].reshape(count, planes, 2)
     covariance = fit.covariance[:, SIGMA_X : SIGMA_Y + 1, SIGMA_X : SIGMA_Y + 1]
-    place = fit.parameters[:, [X0, Y0, SIGMA_X, SIGMA_Y]]
-    free = (place > lower) & (place < upper)
-    # Only the upper bound of a width is a measurement: it is at least that wide.
-    free[:, 2:] = place[:, 2:] > lower[2:]
     result = {
         "fwhm_x": widths[..., 0],
         "fwhm_y": widths[..., 1],
         "fwhm_se": FWHM_PER_SIGMA / 2 * np.sqrt(covariance.sum(axis=(1, 2))).reshape(count, planes),
-        "failure": _failure(fit, free.all(axis=1)).reshape(count, planes),
+        "failure": failures(fit, lower, upper).reshape(count, planes),
     }
     if planes >= _LEAST_PLANES_OF_AXIAL_FIT:
         centre = fit.parameters[:, Y0].reshape(count, planes)[:, focus_plane] + (size - 1) / 2
@@ -307,6 +306,28 @@ def _axial_fwhm_um(slices, focus_plane, step_um):
     return np.where(_failure(fit, inside) == "", width_um, np.nan)
 
 
+def failures(fit, lower, upper):
+    """Say of each fit to a bead's region why it is no measurement.
+
+    Parameters
+    ----------
+    fit : deepr.gaussians.GaussianFits
+        Of K regions.
+    lower, upper : (4,) array_like of float
+        Bounds of the fit: place and width in x and y, in px, as `fit_gaussians` took them.
+
+    Returns
+    -------
+    (K,) ndarray of object
+        "no peak" (less than five deviations above the noise, or at a bound), "not converged" or "". At the
+        upper bound of a width alone a fit is a measurement: the spot is at least that wide.
+    """
+    place = fit.parameters[:, [X0, Y0, SIGMA_X, SIGMA_Y]]
+    free = (place > np.asarray(lower)) & (place < np.asarray(upper))
+    free[:, 2:] = place[:, 2:] > np.asarray(lower)[2:]
+    return _failure(fit, free.all(axis=1))
+
+
 def _failure(fit, inside_bounds):
     peak = inside_bounds & (fit.parameters[:, AMPLITUDE] > 0) & (fit.detection >= _LEAST_DETECTION)
     return np.select([~peak, ~fit.converged], ["no peak", "not converged"], "").astype(object)
@@ -317,6 +338,9 @@ def _exclude(beads, fits, focus_plane, tolerance):
     reason = beads["reason"].to_numpy(dtype=object, copy=True)
     reason[(reason == "") & fits["saturated"]] = "saturated"
     reason[(reason == "") & (fits["failure"][:, focus_plane] != "")] = "no fit in focus"
+    planes = fits["failure"].shape[1]
+    if planes >= _LEAST_PLANES_OF_AXIAL_FIT:
+        reason[(reason == "") & ~np.isfinite(fits["axial_fwhm_um"])] = "no axial fit"
     lateral = (fits["fwhm_x"] + fits["fwhm_y"])[:, focus_plane]
     for name, widths in (("lateral width", lateral), ("axial width", fits["axial_fwhm_um"])):
         left = (reason == "") & np.isfinite(widths)

@@ -134,9 +134,10 @@ def check_plan(config, networks, own_stacks):
         for name in row.datasets.split(","):
             dataset = config["datasets"][name.strip()]
             if crop_px > dataset["patch_px"]:
+                where = f"network '{row.name}': crop_px" if row.crop_px else f"config: {section}.crop_px"
                 raise InputError(
-                    f"config: {section}.crop_px is {crop_px}, larger than datasets.{name}.patch_px "
-                    f"{dataset['patch_px']}; wanted at most the patch of every data set that a network trains on"
+                    f"{where} is {crop_px}, larger than datasets.{name}.patch_px {dataset['patch_px']}; wanted at "
+                    "most the patch of every data set that a network trains on"
                 )
             _check_split(row, name.strip(), dataset, own_stacks, config["stacks"])
             if dataset["source"] in PUBLIC:

@@ -12,14 +12,18 @@ WITHOUT_RESULTS = {"deepr", "deepr.runtime", "deepr.provenance"}
 
 # Statements that only say something: `log.info(...)`, `warnings.warn(...)`, `print(...)`.
 TELLING = {"log", "logging", "warnings", "print"}
+# Functions that change nothing.
+ASKING = {"len", "isinstance"}
 
 
 def source_hash(*names):
     """Hash the code that a step's result depends on.
 
     The hash covers the syntax tree of each script or module and of everything that it imports, directly or
-    not, from this package, with the packages around it. Comments, layout and docstrings do not enter, nor
-    what is only told: logging, warnings, the words of an exception, and `deepr.runtime`.
+    not, from this package, with the packages around it. Comments, layout, docstrings and the order of names
+    within an import do not enter, nor what is only told: logging, warnings, the words of an exception, a
+    condition of nothing else, and `deepr.runtime`. The order of imports does: the first to load TensorFlow
+    sets it up.
 
     Parameters
     ----------
@@ -115,14 +119,29 @@ class _WithoutWords(ast.NodeTransformer):
 
     def visit_Import(self, node):
         """Leave out what is imported for telling."""
-        node.names = [alias for alias in node.names if alias.name not in TELLING]
+        node.names = _sorted(alias for alias in node.names if alias.name not in TELLING)
         return node if node.names else None
 
     def visit_ImportFrom(self, node):
         """Leave out what is imported from the rooms without results."""
+        node.names = _sorted(node.names)
         return None if node.module in WITHOUT_RESULTS - {"deepr"} else node
+
+    def visit_If(self, node):
+        """Leave out a condition under which something is only told, unless asking may do something itself."""
+        self.generic_visit(node)
+        acting = (inner for inner in ast.walk(node.test) if isinstance(inner, ast.Call | ast.NamedExpr | ast.Await))
+        asks_only = all(
+            isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name) and inner.func.id in ASKING
+            for inner in acting
+        )
+        return node if node.body or node.orelse or not asks_only else None
 
     def visit_Assign(self, node):
         """Leave out a module's logger."""
         names = {target.id for target in node.targets if isinstance(target, ast.Name)}
         return None if names == {"log"} else self.generic_visit(node)
+
+
+def _sorted(names):
+    return sorted(names, key=lambda alias: (alias.name, alias.asname or ""))

@@ -138,13 +138,22 @@ def read_stacks(path):
             )
         fields[field] = line
         for file in row["paths"]:
-            image = (file, row["channel_index"])
-            if image in used:
+            # One file may be written in several ways, or lie behind a link.
+            before = used.setdefault(os.path.realpath(file), {})
+            others = [other for other in before if frame.loc[other, "split"] != row["split"]]
+            if others:
                 raise InputError(
-                    f"{where}, column path: found {file}, a file of line {used[image]}, again ({row['path']}), wanted"
+                    f"{where}, column split: found {row['split']!r} for {file}, wanted"
+                    f" {frame.loc[others[0], 'split']!r} as on line {others[0]} for the same file"
+                )
+            if row["channel_index"] in before.values():
+                first = next(other for other, channel in before.items() if channel == row["channel_index"])
+                raise InputError(
+                    f"{where}, column path: found {file}, a file of line {first}, again ({row['path']}), wanted"
                     " other files for another field"
                 )
-        used |= {(file, row["channel_index"]): line for file in row["paths"]}
+        for file in row["paths"]:
+            used[os.path.realpath(file)][line] = row["channel_index"]
         first = slides.setdefault(field[:2], row)
         for column in ("split", "pixel_um", "objective", "channel"):
             if row[column] != first[column]:

@@ -47,7 +47,8 @@ def read_table(path):
     -------
     DataFrame
         A column is boolean, integer or float where all its cells are, and text otherwise; columns of names
-        (`NAME_COLUMNS`) are always text. An empty cell is "" in text and NaN among floats.
+        (`NAME_COLUMNS`) are always text, all others float in a table without rows. An empty cell is "" in
+        text and NaN among floats.
 
     Raises
     ------
@@ -70,7 +71,10 @@ def read_table(path):
 
 def _typed(cells):
     """Turn a column of text into booleans, integers or floats where every cell allows it."""
-    if len(cells) == 0 or (cells == "").all():
+    if len(cells) == 0:
+        # What is computed of no rows, as a mean, is defined for numbers alone.
+        return cells.astype("float64")
+    if (cells == "").all():
         return cells
     if cells.isin(["true", "false"]).all():
         return cells == "true"

@@ -16,7 +16,7 @@ SHOWN_UM = 5.2
 log = logging.getLogger(__name__)
 
 
-def measure_virtual_stack(planes, z_um, focus_plane, pixel_um, deepz, deepr):
+def measure_virtual_stack(planes, z_um, focus_plane, pixel_um, deepz, deepr, saturation=None):
     """Propagate the plane nearest to -2 um from -2 to 2 um and measure the beads in what comes out.
 
     Parameters
@@ -28,6 +28,8 @@ def measure_virtual_stack(planes, z_um, focus_plane, pixel_um, deepz, deepr):
     focus_plane : int
     pixel_um : float
     deepz, deepr : keras.Model
+    saturation : float, optional
+        Grey value of a saturated pixel, as for `deepr.beads.measure_beads`.
 
     Returns
     -------
@@ -46,7 +48,7 @@ def measure_virtual_stack(planes, z_um, focus_plane, pixel_um, deepz, deepr):
     targets_um = np.round(np.arange(z_um[start], -INPUT_Z_UM + STEP_UM / 2, STEP_UM), 3)
     step_um = plane_step_um(z_um)
     try:
-        found = measure_beads(planes, pixel_um, step_um, focus_plane=focus_plane)
+        found = measure_beads(planes, pixel_um, step_um, focus_plane=focus_plane, saturation=saturation)
     except ValueError as reason:
         log.warning("no bead is measured in this patch: %s", reason)
         return pd.DataFrame(columns=["bead", "curve", "z_um", "fwhm_um", "kept"]), {}

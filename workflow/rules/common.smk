@@ -178,6 +178,11 @@ def settings_of(wildcards, *keys):
     return {key: config["datasets"][wildcards.dataset][key] for key in keys}
 
 
+def saturation_of(wildcards):
+    """Give the grey value from which a pixel of a data set is saturated; None: by their type."""
+    return config["datasets"][wildcards.dataset]["saturation"]
+
+
 def slide_to_acquire(wildcards):
     """Say how a simulated slide is acquired: specimen and microscope, planes, fields.
 

@@ -17,7 +17,7 @@ COLUMNS = (
 log = logging.getLogger(__name__)
 
 
-def measure(manifest_path, slide_paths, prediction_folders, networks, widths_path):
+def measure(manifest_path, slide_paths, prediction_folders, networks, saturation, widths_path):
     """Write one row per image stack (network, or none for the input), bead and plane.
 
     Beads are found, and left out, in the input; the outputs are measured at the same places. A patch in which no
@@ -42,27 +42,47 @@ def measure(manifest_path, slide_paths, prediction_folders, networks, widths_pat
                 stack = slide.stack(field)[:, y : y + size, x : x + size]
                 place = {"slide": name, "fov": field, "y": y, "x": x}
                 try:
-                    found = measure_beads(stack, slide.pixel_um, step_um, focus_plane=patch["focus_plane"])
+                    found = measure_beads(
+                        stack, slide.pixel_um, step_um, focus_plane=patch["focus_plane"], saturation=saturation
+                    )
                 except ValueError as error:
                     log.warning("%s, field %s, patch at y %d, x %d: %s", path, field, y, x, error)
                     continue
                 frames.append(found.assign(network="", **place))
                 for network, folder in zip(networks, prediction_folders, strict=True):
-                    with open_slide(Path(folder) / f"{name}.ome.tif") as predictions:
-                        output = predictions.stack(f"{field}_y{y}_x{x}")
-                        measured = measure_beads(output, slide.pixel_um, step_um, beads=found, min_beads=0)
+                    outputs_path, series = Path(folder) / f"{name}.ome.tif", f"{field}_y{y}_x{x}"
+                    with open_slide(outputs_path) as predictions:
+                        output = predictions.stack(series)
+                        try:
+                            measured = measure_beads(output, slide.pixel_um, step_um, beads=found, min_beads=0)
+                        except ValueError as error:
+                            raise InputError(f"{outputs_path}, {series}: {error}") from error
                     frames.append(measured.assign(network=network, **place))
     table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(COLUMNS))
     write_table(table[list(COLUMNS)], widths_path)
-    inputs = table[table["network"] == ""].drop_duplicates(["slide", "fov", "y", "x", "bead"])
-    log.info("%d beads measured, %d left out: %s", *_counted(inputs))
+    for sentence in count_fits(table):
+        log.info(sentence)
 
 
-def _counted(beads):
-    left_out = beads[~beads["kept"].astype(bool)]
-    counts = left_out["reason"].value_counts()
-    reasons = ", ".join(f"{count} {reason}" for reason, count in counts.items())
-    return len(beads) - len(left_out), len(left_out), reasons or "none"
+def count_fits(table):
+    """Say how many beads are kept, and of their fits how many failed in each image stack, a sentence each.
+
+    A bead is left out for what it is in focus; of a kept one the fits of other planes can fail.
+    """
+    in_focus = table[(table["network"] == "") & (table["z_um"] == 0)]
+    kept = in_focus["kept"].astype(bool)
+    place = ["slide", "fov", "y", "x", "bead"]
+    sentences = [f"{kept.sum()} beads kept, {(~kept).sum()} left out: {_reasons(in_focus[~kept])}"]
+    fits = table.merge(in_focus.loc[kept, place], on=place)
+    for network, own in fits.groupby("network"):
+        failed = own[~own["kept"].astype(bool)]
+        sentences.append(f"{network or 'input'}: {len(failed)} of {len(own)} fits failed: {_reasons(failed)}")
+    return sentences
+
+
+def _reasons(rows):
+    counts = rows["reason"].value_counts()
+    return ", ".join(f"{count} {reason}" for reason, count in counts.items()) or "none"
 
 
 if __name__ == "__main__":
@@ -72,5 +92,6 @@ if __name__ == "__main__":
             slide_paths=snakemake.input.slides,
             prediction_folders=snakemake.input.predictions,
             networks=snakemake.params.networks,
+            saturation=snakemake.params.saturation,
             widths_path=snakemake.output[0],
         )

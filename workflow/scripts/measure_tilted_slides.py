@@ -26,7 +26,10 @@ def measure(generator_path, slide_paths, patch_px, rows_path, images_path):
             with open_slide(path) as slide:
                 for field in progress(slide.fields, desc=name):
                     stack = _middle(slide.stack(field), patch_px, f"{path}, field {field}")
-                    rows, images, _ = measure_field(stack, slide.z_um(field), generator)
+                    try:
+                        rows, images, _ = measure_field(stack, slide.z_um(field), generator)
+                    except ValueError as error:
+                        raise InputError(f"{path}, field {field}: {error}") from error
                     y_um = rows["row"] * slide.pixel_um
                     frames.append(rows.assign(slide=name, fov=field, y_um=y_um.round(4)))
                     # Series need a z of each plane; here it is no height but the number of the image.

@@ -11,7 +11,7 @@ from deepr.tables import InputError, read_table, write_table
 from deepr.virtual_stacks import measure_virtual_stack
 
 
-def measure(deepz_path, deepr_path, manifest_path, slide_paths, table_path, images_path):
+def measure(deepz_path, deepr_path, manifest_path, slide_paths, saturation, table_path, images_path):
     """Write one row per bead, curve and z of all test patches, and the images around one bead of each patch."""
     deepz, deepr = load_generator(deepz_path), load_generator(deepr_path)
     manifest = read_table(manifest_path)
@@ -36,6 +36,7 @@ def measure(deepz_path, deepr_path, manifest_path, slide_paths, table_path, imag
                         pixel_um=slide.pixel_um,
                         deepz=deepz,
                         deepr=deepr,
+                        saturation=saturation,
                     )
                     place = {key: patch[key] for key in ("dataset", "slide", "fov", "y", "x")}
                     frames.append(rows.assign(**place))
@@ -53,6 +54,7 @@ if __name__ == "__main__":
             deepr_path=snakemake.input.deepr,
             manifest_path=snakemake.input.manifest,
             slide_paths=snakemake.input.slides,
+            saturation=snakemake.params.saturation,
             table_path=snakemake.output.table,
             images_path=snakemake.output.images,
         )

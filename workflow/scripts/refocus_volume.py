@@ -29,7 +29,7 @@ def refocus_volume(generator_paths, networks, slide_paths, table_path, images_pa
                     frames.append(rows.assign(slide=name, fov=field))
                     # No heights: the planes are the input, each network's output, the projection.
                     writer.write(f"{name}_{field}", images, np.arange(len(images), dtype=float))
-    order = ["slide", "fov", "bead", "y_px", "x_px", "bead_z_um", "image", "fwhm_um", "peak"]
+    order = ["slide", "fov", "bead", "y_px", "x_px", "bead_z_um", "image", "fwhm_um", "peak", "kept", "reason"]
     write_table(pd.concat(frames, ignore_index=True)[order], table_path)
 
 

@@ -19,7 +19,8 @@ PATCH_PX = 512
 def measure(generator_path, repeats, threads, times_path):
     """Write one row per way of refocusing a frame and repetition.
 
-    On the processor, there in bfloat16 too if it has it, and on a GPU if there is one.
+    On the processor, there in bfloat16 too if it has it, and on a GPU if there is one. The one patch is repeated as
+    often as the frame has patches, for its times spread more.
     """
     fix_threads(threads)
     generator = load_generator(generator_path)
@@ -40,7 +41,7 @@ def measure(generator_path, repeats, threads, times_path):
         with tf.device(f"/{device}:0"):
             for way, function in ways.items():
                 function(network)
-                for repeat in range(repeats):
+                for repeat in range(repeats * (side**2 if way == "one patch" else 1)):
                     started = time.perf_counter()
                     function(network)
                     seconds = time.perf_counter() - started
