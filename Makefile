@@ -63,7 +63,7 @@ test-slurm: environment
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-slurm.txt
 	$(VENV)/bin/python -m pytest --log-cli-level=INFO tests/slurm/figures_through_slurm.py
 
-# By hand, some ten minutes: the tiny Figure 2, killed at more than thirty moments, must come out the same.
+# By hand, five to ten minutes: the tiny Figure 2, killed at more than thirty moments, must come out the same.
 test-faults: environment
 	$(VENV)/bin/python tests/faults/run.py
 

@@ -49,7 +49,10 @@ COLOURS = {REAL: TRUTH_COLOUR, FITTED: OUTPUT_COLOUR, DESIGNED: SECOND_COLOUR}
 
 
 def read_stack(folder):
-    """Read the (Z, Y, X) uint8 stack; its z counts as everywhere here, for the doughnuts lie at positive z."""
+    """Read the (Z, Y, X) uint8 stack, its files taken for rising z: so the doughnuts lie at positive z.
+
+    Which way the stage moved is not told; with the files reversed the glass found would be thicker than designed.
+    """
     paths = sorted(Path(folder).glob("sample_zstack*.tif"))
     if not paths:
         raise SystemExit(f"{folder}: no sample_zstack*.tif, nothing to compare")

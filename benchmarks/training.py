@@ -1,5 +1,7 @@
-"""Time what a training step is made of: seconds per update of Deep-R and of CARE, and what reading pairs takes.
+"""Time what a training step is made of: seconds per update of Deep-R and of CARE, of reading pairs and of a checkpoint.
 
+A checkpoint with its row of the history is written every 20 iterations of three batches, if the config says nothing
+else.
 Run as ``python benchmarks/training.py``, with ``workflow`` and csbdeep on the PYTHONPATH and nothing else running.
 """
 
@@ -24,6 +26,7 @@ VARIANTS = {
     "deepr, full loss, 2 G + 1 D, bfloat16": (2, 1, FULL, "bfloat16"),
 }
 READING = "deepr, reading a batch of pairs"
+WRITING = "deepr, writing a row and a checkpoint"
 CARE = "csbdeep, CARE, 1 update"
 
 
@@ -42,7 +45,8 @@ def measure(repeats=20, threads=2, base_channels=8, crop_px=128, batch_size=5):
                 return lambda: executors["csbdeep"].submit(*call).result()
             return lambda: executors["deepr"].submit(update_deepr, name, *width).result()
 
-        seconds, _ = take_turns({name: ask(name) for name in (READING, *variants, CARE)}, repeats, warm_up=True)
+        names = (READING, WRITING, *variants, CARE)
+        seconds, _ = take_turns({name: ask(name) for name in names}, repeats, warm_up=True)
     task = f"one batch of {batch_size} crops of {crop_px} x {crop_px} px, base {base_channels}"
     return [
         time_row("training", task, name, PEER if name == CARE else OURS, times, threads=threads)
@@ -51,7 +55,7 @@ def measure(repeats=20, threads=2, base_channels=8, crop_px=128, batch_size=5):
 
 
 def update_deepr(name, threads, base_channels, crop_px, batch_size):
-    """Make the updates of one variant on one batch, or read a batch."""
+    """Make the updates of one variant on one batch, read a batch, or write a checkpoint."""
     prepare_deepr(threads, base_channels, crop_px, batch_size)[name]()
 
 
@@ -59,8 +63,9 @@ def update_deepr(name, threads, base_channels, crop_px, batch_size):
 def prepare_deepr(threads, base_channels, crop_px, batch_size):
     """Build the networks of every variant; give a function each that updates them on one batch."""
     from deepr.networks.adversaries import Adversaries
+    from deepr.networks.checkpoints import Checkpoint
     from deepr.networks.pairs import PairSampler
-    from deepr.networks.training import set_up_training
+    from deepr.networks.training import HISTORY_COLUMNS, set_up_training
 
     set_up_training(threads)
     with tempfile.TemporaryDirectory() as folder:
@@ -90,7 +95,17 @@ def prepare_deepr(threads, base_channels, crop_px, batch_size):
         }
         networks = Adversaries(plan, 1, {"generator": 1, "discriminator": 2})
         functions[name] = functools.partial(networks.train_on_batch, *batch)
-    return functions
+    # Removed with the process.
+    scratch = tempfile.TemporaryDirectory()
+    checkpoint = Checkpoint(scratch.name, {}, HISTORY_COLUMNS)
+    checkpoint.load()
+    row = dict.fromkeys(HISTORY_COLUMNS, 0.123456789)
+
+    def write(_scratch=scratch):
+        checkpoint.append(row)
+        checkpoint.save({**networks.variables(), "best": networks.generator.get_weights()}, {})
+
+    return functions | {WRITING: write}
 
 
 def write_slide(path, fields, side, planes):

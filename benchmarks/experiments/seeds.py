@@ -2,7 +2,8 @@
 
 Run as ``python benchmarks/experiments/seeds.py``, with ``workflow`` and ``workflow/scripts`` on the PYTHONPATH,
 after ``make fig2``. It needs as many times the time of one training as there are new seeds, and goes on where it was
-stopped. The run's own network counts as the first seed. Writes a table and a plot.
+stopped; what is older than the data is made again. The run's own network counts as the first seed. Writes a table and a
+plot.
 """
 
 import argparse
@@ -27,7 +28,9 @@ def curve(results, network, dataset, folder, seed):
     slides = {
         split: sorted((results / dataset / "aligned").glob(f"{split}*.ome.tif")) for split in ("training", "test")
     }
-    if not measurements.exists():
+    data = [results / dataset / "manifest.tsv", *slides["training"], *slides["test"]]
+    newest = max(path.stat().st_mtime for path in data)
+    if not measurements.exists() or measurements.stat().st_mtime < newest:
         train(
             manifest_paths=[results / dataset / "manifest.tsv"],
             slide_paths=slides["training"],
