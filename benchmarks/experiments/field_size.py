@@ -25,7 +25,7 @@ DISTANCES_UM = {"within 2 um": (0, 2), "4 to 5 um": (4, 5), "9 to 10 um": (9, 10
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-sets", nargs="+", default=["ovary", "breast", "beads"], metavar="NAME")
-    parser.add_argument("--sides", nargs="+", type=int, default=[544, 800, 1072], metavar="PX")
+    parser.add_argument("--sides", nargs="+", type=int, default=[544, 800, 1088], metavar="PX")
     parser.add_argument("--steps", nargs="+", type=float, default=[0.5, 0.25], metavar="UM", help="between planes")
     parser.add_argument("--fields", type=int, default=4, help="of each data set, size and step")
     arguments = parser.parse_args()

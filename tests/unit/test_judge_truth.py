@@ -12,7 +12,8 @@ def test_verdicts_follow_the_checks(share, residual, verdicts):
         [
             ("focus planes within the section's thickness", share, "fraction", 24),
             ("bias of the focus planes", 0.1, "um", 24),
-            ("95th percentile of the alignment residual within 2 um of focus", residual, "px", 192),
+            ("95th percentile of the alignment residual within 2 um of focus", 0.1, "px", 192),
+            ("largest alignment residual within 2 um of focus", residual, "px", 192),
         ],
         columns=["quantity", "value", "unit", "count"],
     )
@@ -20,3 +21,4 @@ def test_verdicts_follow_the_checks(share, residual, verdicts):
     assert rows["verdict"].tolist() == verdicts
     assert set(rows["target"]) == {"ovary_truth"}
     assert "bias +0.10 um" in rows["measured"][0]
+    assert rows["measured"][1] == f"largest {residual:.2f} px of 192 planes, 95th percentile 0.10 px"

@@ -26,7 +26,8 @@ def judge_truth(checks, dataset, scale):
     found = checks.set_index("quantity")
     share = found.loc["focus planes within the section's thickness"]
     bias = found.loc["bias of the focus planes", "value"]
-    residual = found.loc["95th percentile of the alignment residual within 2 um of focus"]
+    largest = found.loc["largest alignment residual within 2 um of focus"]
+    high = found.loc["95th percentile of the alignment residual within 2 um of focus", "value"]
     common = {"target": f"{dataset}_truth", "data_source": "simulated", "scale": scale}
     rows = [
         row(
@@ -38,9 +39,9 @@ def judge_truth(checks, dataset, scale):
         ),
         row(
             claim="alignment leaves at most 0.3 px within 2 um of focus",
-            measured=f"95th percentile {residual['value']:.2f} px of {residual['count']:.0f} planes",
+            measured=f"largest {largest['value']:.2f} px of {largest['count']:.0f} planes, 95th percentile {high:.2f} px",
             wanted=f"at most {WANTED_RESIDUAL_PX} px",
-            holds=residual["value"] <= WANTED_RESIDUAL_PX,
+            holds=largest["value"] <= WANTED_RESIDUAL_PX,
             **common,
         ),
     ]
