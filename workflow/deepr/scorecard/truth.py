@@ -39,7 +39,8 @@ def judge_truth(checks, dataset, scale):
         ),
         row(
             claim="alignment leaves at most 0.3 px within 2 um of focus",
-            measured=f"largest {largest['value']:.2f} px of {largest['count']:.0f} planes, 95th percentile {high:.2f} px",
+            measured=f"largest {largest['value']:.2f} px of {largest['count']:.0f} planes,"
+            f" 95th percentile {high:.2f} px",
             wanted=f"at most {WANTED_RESIDUAL_PX} px",
             holds=largest["value"] <= WANTED_RESIDUAL_PX,
             **common,
