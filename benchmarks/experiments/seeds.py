@@ -30,7 +30,10 @@ def curve(results, network, dataset, folder, seed):
     }
     data = [results / dataset / "manifest.tsv", *slides["training"], *slides["test"]]
     newest = max(path.stat().st_mtime for path in data)
-    if not measurements.exists() or measurements.stat().st_mtime < newest:
+    current = measurements.exists() and measurements.stat().st_mtime >= newest
+    if seed == settings["seed"] and not current:
+        raise SystemExit(f"{measurements}: absent or older than its data, wanted those of a run (make fig2)")
+    if not current:
         train(
             manifest_paths=[results / dataset / "manifest.tsv"],
             slide_paths=slides["training"],

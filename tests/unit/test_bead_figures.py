@@ -171,7 +171,12 @@ def test_a_bead_that_cannot_be_seen_is_not_sharp():
     unseen = table.assign(fwhm_um=0.12, kept=False)
     card = judge_figure_s3(unseen, scale="demonstration", **FACTS)
     assert list(card["verdict"]) == [FAILS]
-    assert "none to be seen (0 with a peak) by the larger" in card["measured"][0]
+    assert "too few to be seen (0 with a peak) by the larger" in card["measured"][0]
+    one = unseen.assign(kept=(table["image"] == "beads_8") & (table["bead"] == 0), fwhm_um=0.5)
+    card = judge_figure_s3(one, scale="demonstration", **FACTS)
+    assert (
+        list(card["verdict"]) == [FAILS] and "too few to be seen (1 with a peak) by the larger" in card["measured"][0]
+    )
     seen = unseen.assign(kept=table["image"] == "beads_8", fwhm_um=0.5)
     assert list(judge_figure_s3(seen, scale="demonstration", **FACTS)["verdict"]) == [HOLDS]
 

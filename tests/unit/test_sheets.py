@@ -212,6 +212,10 @@ def test_files_of_a_pattern_come_in_natural_order(tmp_path):
             r"column split: found 'test' for .*f1\.tif, wanted 'train' as on line 2 for the same file",
         ),
         ({"path": "link.tif"}, r"column path: found .*link\.tif, a file of line 2, again"),
+        (
+            {"path": "twin_*.tif"},
+            r"column path: found .*twin_b\.tif and .*twin_a\.tif for .*, which are one file, wanted",
+        ),
         ({"path": "below/../f1.tif"}, r"column path: found .*f1\.tif, a file of line 2, again"),
         ({"split": "validation"}, "column split: found 'validation', wanted one of train, test"),
         ({"pixel_um": "0.65"}, "column pixel_um: found 0.65, wanted 0.325 as on line 2"),
@@ -235,6 +239,8 @@ def test_wrong_stacks_are_refused(tmp_path, row, sentence):
     """The sentence names the sheet, the line, the column, the value found and the value wanted."""
     (tmp_path / "below").mkdir()
     (tmp_path / "link.tif").symlink_to(tmp_path / "f1.tif")
+    (tmp_path / "twin_a.tif").touch()
+    (tmp_path / "twin_b.tif").symlink_to(tmp_path / "twin_a.tif")
     with pytest.raises(InputError, match=rf"stacks\.tsv, line 3, {sentence}") as refusal:
         stacks(tmp_path, {}, {"fov": "f2", "path": "f2.tif"} | row)
     assert "\n" not in str(refusal.value)

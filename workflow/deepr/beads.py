@@ -90,8 +90,8 @@ def measure_beads(
     region_um : float
         Side of the regions.
     saturation : float, optional
-        Grey value from which a pixel is saturated; by default 0.99 of the largest of an integer dtype, for a
-        full well may lie below it and alignment interpolates.
+        Largest grey value that the camera gives; by default the largest of an integer dtype. From 0.99 of
+        it a pixel is saturated, for a full well may lie below it and alignment interpolates.
     tolerance : float
         Deviations (1.4826 MAD) from the median of the beads beyond which a width in focus is an outlier;
         a tenth of the median is always tolerated.
@@ -136,8 +136,8 @@ def measure_beads(
         if beads.empty:
             raise ValueError(f"no bead stands out from the background of plane {sharpest_plane}")
     if saturation is None:
-        saturation = _SATURATED_SHARE * np.iinfo(stack.dtype).max if stack.dtype.kind in "iu" else np.inf
-    fits = _fit_all(stack, beads, region_px, focus_plane, abs(step_um), saturation)
+        saturation = np.iinfo(stack.dtype).max if stack.dtype.kind in "iu" else np.inf
+    fits = _fit_all(stack, beads, region_px, focus_plane, abs(step_um), _SATURATED_SHARE * saturation)
     if found:
         _exclude(beads, fits, focus_plane, tolerance)
     left = int((beads["reason"] == "").sum())

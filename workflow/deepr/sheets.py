@@ -117,7 +117,8 @@ def read_stacks(path):
     Raises
     ------
     InputError
-        If a cell or column is wrong, a file is missing, a field comes twice, or a slide is in two splits.
+        If a cell or column is wrong, a file is missing, a field or a file comes twice, or a slide or a file is in
+        two splits.
     """
     frame = _read_sheet(path, "stacks")
     frame["z_um"] = [tuple(values) for values in frame["z_um"]]
@@ -152,7 +153,14 @@ def read_stacks(path):
                     f"{where}, column path: found {file}, a file of line {first}, again ({row['path']}), wanted"
                     " other files for another field"
                 )
+        own = {}
         for file in row["paths"]:
+            same = own.setdefault(os.path.realpath(file), file)
+            if same != file:
+                raise InputError(
+                    f"{where}, column path: found {file} and {same} for {row['path']}, which are one file, wanted each"
+                    " plane once"
+                )
             used[os.path.realpath(file)][line] = row["channel_index"]
         first = slides.setdefault(field[:2], row)
         for column in ("split", "pixel_um", "objective", "channel"):

@@ -29,7 +29,7 @@ def measure_virtual_stack(planes, z_um, focus_plane, pixel_um, deepz, deepr, sat
     pixel_um : float
     deepz, deepr : keras.Model
     saturation : float, optional
-        Grey value of a saturated pixel, as for `deepr.beads.measure_beads`.
+        Largest grey value that the camera gives, as for `deepr.beads.measure_beads`.
 
     Returns
     -------

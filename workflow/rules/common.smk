@@ -179,7 +179,7 @@ def settings_of(wildcards, *keys):
 
 
 def saturation_of(wildcards):
-    """Give the grey value from which a pixel of a data set is saturated; None: by their type."""
+    """Give the largest grey value of a data set's camera; None: that of the pixels' type."""
     return config["datasets"][wildcards.dataset]["saturation"]
 
 

@@ -160,4 +160,4 @@ def judge_figure_s3(table, networks, ranges_um, data_source, scale):
 
 
 def _width(width_um):
-    return f"{width_um:.2f} um" if np.isfinite(width_um) else "none to be seen"
+    return f"{width_um:.2f} um" if np.isfinite(width_um) else "too few to be seen"
