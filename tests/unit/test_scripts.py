@@ -8,9 +8,11 @@ import pytest
 from align_slide import align_slide
 from build_manifest import write_manifest
 from deepr.network_folders import results_of
+from deepr.networks.generator import build_generator
 from deepr.slides import SlideWriter, open_slide
 from deepr.tables import InputError, read_table, write_table
 from measure_bead_widths import measure
+from measure_tilted_slides import measure as measure_tilted
 from scipy.ndimage import gaussian_filter
 
 LIMITS = {"max_rotation_deg": 0.5, "max_shift_px": 50}
@@ -103,8 +105,46 @@ def test_bead_slides_with_unequal_steps_are_named(tmp_path):
     patch = {"slide": "test1", "fov": "f1", "y": 0, "x": 0, "size": 64, "focus_plane": 2, "kept": True, "split": "test"}
     write_table(pd.DataFrame([patch]), tmp_path / "manifest.tsv")
     with pytest.raises(InputError, match=r"test1\.ome\.tif: found planes 0\.5 to 2 um apart, wanted equal steps"):
-        measure(tmp_path / "manifest.tsv", [tmp_path / "test1.ome.tif"], [], [], tmp_path / "widths.tsv")
+        measure(tmp_path / "manifest.tsv", [tmp_path / "test1.ome.tif"], [], [], None, tmp_path / "widths.tsv")
     assert not (tmp_path / "widths.tsv").exists()
+
+
+def test_an_output_with_holes_is_named(tmp_path):
+    """A refocused stack that is not finite where a bead lies is named with its patch."""
+    z_um, distance = np.arange(-2.0, 3.0), np.hypot(*(np.mgrid[:64, :64] - 32))
+    stack = np.stack([100 + 1000 / (1 + z**2) * np.exp(-(distance**2) / 4 / (1 + z**2)) for z in z_um])
+    (tmp_path / "outputs").mkdir()
+    for path, series, planes in (
+        (tmp_path / "test1.ome.tif", "f1", stack.astype(np.uint16)),
+        (tmp_path / "outputs" / "test1.ome.tif", "f1_y0_x0", np.full((5, 64, 64), np.nan, np.float32)),
+    ):
+        with SlideWriter(path, 0.1625, "40x/0.95", "TexasRed", "own") as writer:
+            writer.write(series, planes, z_um)
+    patch = {"slide": "test1", "fov": "f1", "y": 0, "x": 0, "size": 64, "focus_plane": 2, "kept": True, "split": "test"}
+    write_table(pd.DataFrame([patch]), tmp_path / "manifest.tsv")
+    with pytest.raises(InputError, match=r"outputs/test1\.ome\.tif, f1_y0_x0: the stack holds NaN or infinity"):
+        measure(
+            manifest_path=tmp_path / "manifest.tsv",
+            slide_paths=[tmp_path / "test1.ome.tif"],
+            prediction_folders=[tmp_path / "outputs"],
+            networks=["n"],
+            saturation=None,
+            widths_path=tmp_path / "widths.tsv",
+        )
+
+
+def test_a_tilted_field_of_too_few_planes_is_named(tmp_path):
+    """Slide and field stand before what the measurement misses."""
+    write_slide(tmp_path / "test1.ome.tif", f1=drifting(0))
+    build_generator(2, seed=0).save(tmp_path / "generator.keras")
+    with pytest.raises(InputError, match=r"test1\.ome\.tif, field f1: the stack has planes from -1\.6 to 0\.4 um"):
+        measure_tilted(
+            generator_path=tmp_path / "generator.keras",
+            slide_paths=[tmp_path / "test1.ome.tif"],
+            patch_px=64,
+            rows_path=tmp_path / "rows.tsv",
+            images_path=tmp_path / "images.ome.tif",
+        )
 
 
 def test_results_of_a_folder_at_the_root():
