@@ -95,15 +95,14 @@ def prepare_deepr(threads, base_channels, crop_px, batch_size):
         }
         networks = Adversaries(plan, 1, {"generator": 1, "discriminator": 2})
         functions[name] = functools.partial(networks.train_on_batch, *batch)
-    # Removed with the process.
-    scratch = tempfile.TemporaryDirectory()
-    checkpoint = Checkpoint(scratch.name, {}, HISTORY_COLUMNS)
-    checkpoint.load()
-    row = dict.fromkeys(HISTORY_COLUMNS, 0.123456789)
 
-    def write(_scratch=scratch):
-        checkpoint.append(row)
-        checkpoint.save({**networks.variables(), "best": networks.generator.get_weights()}, {})
+    def write():
+        with tempfile.TemporaryDirectory() as folder:
+            checkpoint = Checkpoint(folder, {}, HISTORY_COLUMNS)
+            checkpoint.load()
+            checkpoint.append(dict.fromkeys(HISTORY_COLUMNS, 0.123456789))
+            checkpoint.save({**networks.variables(), "best": networks.generator.get_weights()}, {})
+            checkpoint.close()
 
     return functions | {WRITING: write}
 

@@ -109,6 +109,20 @@ def test_bead_slides_with_unequal_steps_are_named(tmp_path):
     assert not (tmp_path / "widths.tsv").exists()
 
 
+def test_a_slide_without_beads_gives_a_table_without_rows(tmp_path, caplog):
+    """Its patch is named in the log with the reason, and the count is of no bead."""
+    noise = np.random.default_rng(0).normal(200, 5, (7, 64, 64)).astype(np.uint16)
+    with SlideWriter(tmp_path / "test1.ome.tif", 0.1625, "40x/0.95", "TexasRed", "own") as writer:
+        writer.write("f1", noise, np.arange(7.0))
+    patch = {"slide": "test1", "fov": "f1", "y": 0, "x": 0, "size": 64, "focus_plane": 2, "kept": True, "split": "test"}
+    write_table(pd.DataFrame([patch]), tmp_path / "manifest.tsv")
+    with caplog.at_level("INFO"):
+        measure(tmp_path / "manifest.tsv", [tmp_path / "test1.ome.tif"], [], [], None, tmp_path / "widths.tsv")
+    assert "field f1, patch at y 0, x 0: no bead stands out" in caplog.text
+    assert "0 beads kept, 0 left out: none" in caplog.text
+    assert len(read_table(tmp_path / "widths.tsv")) == 0
+
+
 def test_an_output_with_holes_is_named(tmp_path):
     """A refocused stack that is not finite where a bead lies is named with its patch."""
     z_um, distance = np.arange(-2.0, 3.0), np.hypot(*(np.mgrid[:64, :64] - 32))

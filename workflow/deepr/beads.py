@@ -338,8 +338,7 @@ def _exclude(beads, fits, focus_plane, tolerance):
     reason = beads["reason"].to_numpy(dtype=object, copy=True)
     reason[(reason == "") & fits["saturated"]] = "saturated"
     reason[(reason == "") & (fits["failure"][:, focus_plane] != "")] = "no fit in focus"
-    planes = fits["failure"].shape[1]
-    if planes >= _LEAST_PLANES_OF_AXIAL_FIT:
+    if fits["failure"].shape[1] >= _LEAST_PLANES_OF_AXIAL_FIT:
         reason[(reason == "") & ~np.isfinite(fits["axial_fwhm_um"])] = "no axial fit"
     lateral = (fits["fwhm_x"] + fits["fwhm_y"])[:, focus_plane]
     for name, widths in (("lateral width", lateral), ("axial width", fits["axial_fwhm_um"])):

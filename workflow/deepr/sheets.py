@@ -125,7 +125,7 @@ def read_stacks(path):
     frame["step_um"] = frame["step_um"].astype("float64")
     frame["paths"] = [_find_files(path, line, pattern) for line, pattern in frame["path"].items()]
     frame["where"] = [f"{path}, line {line}" for line in frame.index]
-    fields, slides, used = {}, {}, {}
+    fields, slides, files, images = {}, {}, {}, {}
     for line, row in frame.iterrows():
         where = row["where"]
         if (len(row["z_um"]) > 0) == bool(np.isfinite(row["step_um"])):
@@ -140,28 +140,20 @@ def read_stacks(path):
         fields[field] = line
         for file in row["paths"]:
             # One file may be written in several ways, or lie behind a link.
-            before = used.setdefault(os.path.realpath(file), {})
-            others = [other for other in before if frame.loc[other, "split"] != row["split"]]
-            if others:
+            real = os.path.realpath(file)
+            other = files.setdefault(real, line)
+            if frame.loc[other, "split"] != row["split"]:
                 raise InputError(
                     f"{where}, column split: found {row['split']!r} for {file}, wanted"
-                    f" {frame.loc[others[0], 'split']!r} as on line {others[0]} for the same file"
+                    f" {frame.loc[other, 'split']!r} as on line {other} for the same file"
                 )
-            if row["channel_index"] in before.values():
-                first = next(other for other, channel in before.items() if channel == row["channel_index"])
+            image = (real, row["channel_index"])
+            if image in images:
                 raise InputError(
-                    f"{where}, column path: found {file}, a file of line {first}, again ({row['path']}), wanted"
-                    " other files for another field"
+                    f"{where}, column path: found {file}, a file of line {images[image]}, again ({row['path']}), wanted"
+                    " other files for another field or plane"
                 )
-        own = {}
-        for file in row["paths"]:
-            same = own.setdefault(os.path.realpath(file), file)
-            if same != file:
-                raise InputError(
-                    f"{where}, column path: found {file} and {same} for {row['path']}, which are one file, wanted each"
-                    " plane once"
-                )
-            used[os.path.realpath(file)][line] = row["channel_index"]
+            images[image] = line
         first = slides.setdefault(field[:2], row)
         for column in ("split", "pixel_um", "objective", "channel"):
             if row[column] != first[column]:

@@ -22,7 +22,7 @@ rule measure_bead_widths:
         runtime=60,
     params:
         code=source_hash("measure_bead_widths.py"),
-        saturation=saturation_of,
+        dataset=lambda wildcards: settings_of(wildcards, "saturation"),
         networks=BEAD_NETWORKS,
     message:
         "Measure the width of every bead of {wildcards.dataset} through focus, before and after the networks."

@@ -178,11 +178,6 @@ def settings_of(wildcards, *keys):
     return {key: config["datasets"][wildcards.dataset][key] for key in keys}
 
 
-def saturation_of(wildcards):
-    """Give the largest grey value of a data set's camera; None: that of the pixels' type."""
-    return config["datasets"][wildcards.dataset]["saturation"]
-
-
 def slide_to_acquire(wildcards):
     """Say how a simulated slide is acquired: specimen and microscope, planes, fields.
 

@@ -100,7 +100,7 @@ rule measure_virtual_stacks:
         runtime=60,
     params:
         code=source_hash("measure_virtual_stacks.py"),
-        saturation=saturation_of,
+        dataset=lambda wildcards: settings_of(wildcards, "saturation"),
     message:
         "Propagate defocused {wildcards.dataset} with {wildcards.deepz}, refocus them with {wildcards.network}, measure the beads."
     script:

@@ -92,6 +92,6 @@ if __name__ == "__main__":
             slide_paths=snakemake.input.slides,
             prediction_folders=snakemake.input.predictions,
             networks=snakemake.params.networks,
-            saturation=snakemake.params.saturation,
+            saturation=snakemake.params.dataset["saturation"],
             widths_path=snakemake.output[0],
         )

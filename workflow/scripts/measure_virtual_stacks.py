@@ -54,7 +54,7 @@ if __name__ == "__main__":
             deepr_path=snakemake.input.deepr,
             manifest_path=snakemake.input.manifest,
             slide_paths=snakemake.input.slides,
-            saturation=snakemake.params.saturation,
+            saturation=snakemake.params.dataset["saturation"],
             table_path=snakemake.output.table,
             images_path=snakemake.output.images,
         )
