@@ -44,7 +44,7 @@ def main():
                 measurements_path=folder / f"{name}.tsv",
                 folder=folder / name,
             )
-        measure(manifest, slides, [folder / name for name in names], names, folder / "widths.tsv")
+        measure(manifest, slides, [folder / name for name in names], names, None, folder / "widths.tsv")
         volumes = sorted((arguments.results / "beads_volume" / "aligned").glob("test*.ome.tif"))
         refocus_volume(generators, names, volumes, folder / "volume.tsv", folder / "volume.ome.tif")
         widths = read_table(folder / "widths.tsv").fillna({"network": ""})
