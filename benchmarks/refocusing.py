@@ -74,7 +74,7 @@ def build_deepr(threads, base_channels, precision):
     """Build Deep-R's generator, to compute in a precision."""
     from deepr.networks.generator import build_generator
     from deepr.networks.precision import with_precision
-    from deepr.networks.training import fix_threads
+    from deepr.networks.reproducibility import fix_threads
 
     fix_threads(threads)
     return with_precision(build_generator(base_channels, seed=0), precision), None

@@ -18,9 +18,8 @@ import keras
 import numpy as np
 import pandas as pd
 from deepr.networks import losses
-from deepr.networks.blind_refocusing import load_generator
 from deepr.networks.discriminator import build_discriminator
-from deepr.networks.generator import build_generator
+from deepr.networks.generator import build_generator, load_generator
 from deepr.networks.operations import operations_of_training
 from deepr.networks.optimizers import build_optimizer, learning_rate_factor
 from deepr.networks.pairs import PairSampler

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from deepr.networks.blind_refocusing import load_generator, refocus, refocus_stack
+from deepr.networks.blind_refocusing import refocus, refocus_stack
+from deepr.networks.generator import load_generator
 from deepr.networks.precision import PRECISIONS, with_precision
 from deepr.slides import open_slide
 from deepr.tables import write_table

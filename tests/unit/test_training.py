@@ -17,7 +17,8 @@ from deepr.networks import checkpoints, precision, training
 from deepr.networks.checkpoints import Checkpoint
 from deepr.networks.inference import load_generator, refocus_normalised
 from deepr.networks.pairs import PairSampler
-from deepr.networks.training import fix_threads, pilot_weights, train_network
+from deepr.networks.reproducibility import fix_threads
+from deepr.networks.training import pilot_weights, train_network
 from deepr.tables import InputError, read_table
 from scipy.ndimage import gaussian_filter
 

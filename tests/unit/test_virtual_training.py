@@ -10,7 +10,7 @@ from deepr.networks.decoder_training import Decoding, train_decoder
 from deepr.networks.deepz_training import judgement_loss, propagation_loss, train_deepz
 from deepr.networks.generator import build_generator
 from deepr.networks.inference import defocus_map, load_decoder, load_generator, virtually_refocus
-from deepr.networks.training import fix_threads
+from deepr.networks.reproducibility import fix_threads
 from deepr.networks.virtual_pairs import DefocusPairs, PropagationPairs
 from deepr.networks.virtual_refocusing import propagate_through
 from deepr.tables import InputError, read_table

@@ -109,7 +109,8 @@ class _Work:
 def _load(network, decoder, precision, about):
     """Load the networks; give what is done to planes, refocusing first, their channels, and the precision in use."""
     from deepr.intermediates import check_file
-    from deepr.networks.blind_refocusing import load_generator, refocus_stack
+    from deepr.networks.blind_refocusing import refocus_stack
+    from deepr.networks.generator import load_generator
     from deepr.networks.precision import available_precision, with_precision
 
     path = Path(network)

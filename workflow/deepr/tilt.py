@@ -76,7 +76,7 @@ def measure_field(stack, z_um, generator, inputs_um=INPUT_Z_UM):
         Aligned planes of one field in order of z.
     z_um : (Z,) ndarray of float
     generator : keras.Model
-        From `deepr.networks.blind_refocusing.load_generator`.
+        From `deepr.networks.generator.load_generator`.
     inputs_um : sequence of float
         Positions to refocus, counted so that their middle is the reference's; the nearest planes are taken.
 

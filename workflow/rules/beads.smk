@@ -43,12 +43,14 @@ rule refocus_volume:
         "results/benchmarks/{dataset}/refocus_volume.tsv"
     conda:
         "../../envs/networks.yaml"
-    threads: 2
+    threads: config["training"]["threads"]
     resources:
         mem_mb=memory_of_testing,
         runtime=60,
     params:
         code=source_hash("refocus_volume.py"),
+        # Sums in another order differ in their last digits, so the number does not follow the machine.
+        threads=config["training"]["threads"],
         networks=BEAD_NETWORKS,
     message:
         "Refocus one plane of the volume of beads of {wildcards.dataset} and measure every bead."

@@ -61,12 +61,14 @@ rule test_decoder:
         network=any_of(DECODERS),
     conda:
         "../../envs/networks.yaml"
-    threads: 2
+    threads: config["training"]["threads"]
     resources:
         mem_mb=memory_of_testing,
         runtime=60,
     params:
         code=source_hash("test_decoder.py"),
+        # Sums in another order differ in their last digits, so the number does not follow the machine.
+        threads=config["training"]["threads"],
         range_um=lambda wildcards: range_of(wildcards.network),
     message:
         "Estimate the defocus of every pixel on the test slides of {wildcards.dataset} with {wildcards.network}."

@@ -16,12 +16,14 @@ rule measure_tilted_slides:
         network=any_of(DEEPR),
     conda:
         "../../envs/networks.yaml"
-    threads: 2
+    threads: config["training"]["threads"]
     resources:
         mem_mb=memory_of_testing,
         runtime=60,
     params:
         code=source_hash("measure_tilted_slides.py"),
+        # Sums in another order differ in their last digits, so the number does not follow the machine.
+        threads=config["training"]["threads"],
         patch_px=lambda wildcards: config["datasets"][wildcards.dataset]["patch_px"],
     message:
         "Refocus the tilted fields of {wildcards.dataset} with {wildcards.network} and measure their sharpness row by row."

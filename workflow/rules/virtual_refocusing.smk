@@ -62,12 +62,14 @@ rule defocus_onto_surfaces:
         network=any_of(DEEPR),
     conda:
         "../../envs/networks.yaml"
-    threads: 2
+    threads: config["training"]["threads"]
     resources:
         mem_mb=memory_of_testing,
         runtime=60,
     params:
         code=source_hash("defocus_onto_surfaces.py"),
+        # Sums in another order differ in their last digits, so the number does not follow the machine.
+        threads=config["training"]["threads"],
         # The surfaces reach half of the range to both sides, which leaves room on either.
         amplitude_um=lambda wildcards: range_of(wildcards.deepz) / 2,
     message:
@@ -94,12 +96,14 @@ rule measure_virtual_stacks:
         network=any_of(DEEPR),
     conda:
         "../../envs/networks.yaml"
-    threads: 2
+    threads: config["training"]["threads"]
     resources:
         mem_mb=memory_of_testing,
         runtime=60,
     params:
         code=source_hash("measure_virtual_stacks.py"),
+        # Sums in another order differ in their last digits, so the number does not follow the machine.
+        threads=config["training"]["threads"],
         dataset=lambda wildcards: settings_of(wildcards, "saturation"),
     message:
         "Propagate defocused {wildcards.dataset} with {wildcards.deepz}, refocus them with {wildcards.network}, measure the beads."

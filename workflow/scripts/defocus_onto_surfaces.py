@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from deepr.metrics import rmse, ssim
-from deepr.networks.blind_refocusing import load_generator, refocus_stack
+from deepr.networks.blind_refocusing import refocus_stack
+from deepr.networks.generator import load_generator
+from deepr.networks.reproducibility import fix_threads
 from deepr.networks.virtual_refocusing import propagate_through
 from deepr.runtime import logged, progress
 from deepr.slides import SlideWriter, open_slide
@@ -48,6 +50,7 @@ def defocus(deepz_path, deepr_path, manifest_path, slide_paths, amplitude_um, ta
 
 if __name__ == "__main__":
     with logged(snakemake):
+        fix_threads(snakemake.params.threads)
         defocus(
             deepz_path=snakemake.input.deepz,
             deepr_path=snakemake.input.deepr,

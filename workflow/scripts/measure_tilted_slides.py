@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from deepr.networks.blind_refocusing import load_generator
+from deepr.networks.generator import load_generator
+from deepr.networks.reproducibility import fix_threads
 from deepr.runtime import logged, progress
 from deepr.slides import SlideWriter, open_slide
 from deepr.tables import InputError, write_table
@@ -48,6 +49,7 @@ def _middle(stack, patch_px, where):
 
 if __name__ == "__main__":
     with logged(snakemake):
+        fix_threads(snakemake.params.threads)
         measure(
             generator_path=snakemake.input.generator,
             slide_paths=snakemake.input.slides,

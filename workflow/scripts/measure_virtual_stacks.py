@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from deepr.networks.blind_refocusing import load_generator
+from deepr.networks.generator import load_generator
+from deepr.networks.reproducibility import fix_threads
 from deepr.runtime import logged, progress
 from deepr.slides import SlideWriter, open_slide
 from deepr.tables import InputError, read_table, write_table
@@ -49,6 +50,7 @@ def measure(deepz_path, deepr_path, manifest_path, slide_paths, saturation, tabl
 
 if __name__ == "__main__":
     with logged(snakemake):
+        fix_threads(snakemake.params.threads)
         measure(
             deepz_path=snakemake.input.deepz,
             deepr_path=snakemake.input.deepr,

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from deepr.networks.blind_refocusing import load_generator
+from deepr.networks.generator import load_generator
+from deepr.networks.reproducibility import fix_threads
 from deepr.runtime import logged, progress
 from deepr.slides import SlideWriter, open_slide
 from deepr.tables import write_table
@@ -35,6 +36,7 @@ def refocus_volume(generator_paths, networks, slide_paths, table_path, images_pa
 
 if __name__ == "__main__":
     with logged(snakemake):
+        fix_threads(snakemake.params.threads)
         refocus_volume(
             generator_paths=snakemake.input.generators,
             networks=snakemake.params.networks,

@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from deepr.depth import measure_map
-from deepr.networks.blind_refocusing import load_generator, refocus_stack
+from deepr.networks.blind_refocusing import refocus_stack
 from deepr.networks.decoder import defocus_maps, load_decoder
+from deepr.networks.generator import load_generator
+from deepr.networks.reproducibility import fix_threads
 from deepr.runtime import logged, progress
 from deepr.slides import SlideWriter, open_slide
 from deepr.tables import InputError, read_table, write_table
@@ -50,6 +52,7 @@ def test_decoder(generator_path, decoder_path, manifest_path, slide_paths, netwo
 
 if __name__ == "__main__":
     with logged(snakemake):
+        fix_threads(snakemake.params.threads)
         test_decoder(
             generator_path=snakemake.input.generator,
             decoder_path=snakemake.input.decoder,

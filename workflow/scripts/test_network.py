@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from deepr.networks.blind_refocusing import load_generator
+from deepr.networks.generator import load_generator
+from deepr.networks.reproducibility import fix_threads
 from deepr.networks.testing import measure_patch, noise_free_patch, tidy
-from deepr.networks.training import fix_threads
 from deepr.runtime import logged, progress
 from deepr.slides import SlideWriter, open_slide
 from deepr.tables import InputError, read_table, write_table

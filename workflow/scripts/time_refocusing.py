@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 from deepr.autofocus import CAMERA_PX, FRAME_AREA_MM2
-from deepr.networks.blind_refocusing import load_generator, refocus, refocus_stack
+from deepr.networks.blind_refocusing import refocus, refocus_stack
+from deepr.networks.generator import load_generator
 from deepr.networks.precision import BFLOAT16, FLOAT32, has_bfloat16, with_precision
-from deepr.networks.training import fix_threads
+from deepr.networks.reproducibility import fix_threads
 from deepr.runtime import logged
 from deepr.tables import write_table
 

@@ -1,53 +1,15 @@
 """Refocusing an image of any size with a trained generator."""
 
 import math
-import zipfile
-import zlib
-from pathlib import Path
 
 import keras
 import numpy as np
 
-from deepr.networks.generator import SIZE_MULTIPLE, ZeroPaddedSkip
-from deepr.tables import InputError
+from deepr.networks.generator import SIZE_MULTIPLE
 
 WHOLE_IMAGE_PIXELS = 2048 * 2048
 TILE_OVERLAP_PX = 384
 MOST_AT_ONCE = 8
-
-
-def load_generator(path):
-    """Load a trained generator, without running any code that came with it.
-
-    Parameters
-    ----------
-    path : str or Path
-        A network's folder, or its ``generator.keras``.
-
-    Returns
-    -------
-    keras.Model
-
-    Raises
-    ------
-    InputError
-        If there is no such file or it is no generator.
-    """
-    path = Path(path)
-    file = path / "generator.keras" if path.is_dir() else path
-    if not file.is_file():
-        raise InputError(f"{file}: no such file, wanted a trained generator (generator.keras)")
-    try:
-        generator = keras.saving.load_model(
-            file, custom_objects={"ZeroPaddedSkip": ZeroPaddedSkip}, compile=False, safe_mode=True
-        )
-    except (ValueError, OSError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{file}: not a generator as this workflow saves it ({error})") from error
-    if len(generator.input_shape) != 4 or len(generator.output_shape) != 4:
-        raise InputError(
-            f"{file}: a network from {generator.input_shape} to {generator.output_shape}, wanted a generator of images"
-        )
-    return generator
 
 
 def refocus(image, generator, max_pixels=WHOLE_IMAGE_PIXELS, overlap_px=TILE_OVERLAP_PX):
@@ -59,7 +21,7 @@ def refocus(image, generator, max_pixels=WHOLE_IMAGE_PIXELS, overlap_px=TILE_OVE
         At least 32 px high and wide, any real dtype; with as many channels as the generator was trained
         with.
     generator : keras.Model
-        From `load_generator`.
+        From `deepr.networks.generator.load_generator`.
     max_pixels : int
         Largest image that is refocused as a whole; a larger one is cut into overlapping tiles of at most
         so many pixels. About 200 bytes of memory are needed per pixel at 8 base channels.

@@ -19,7 +19,7 @@ def build_features(generator):
     Parameters
     ----------
     generator : keras.Model
-        Deep-R network, from `deepr.networks.blind_refocusing.load_generator`.
+        Deep-R network, from `deepr.networks.generator.load_generator`.
 
     Returns
     -------

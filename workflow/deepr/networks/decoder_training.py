@@ -9,10 +9,9 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from deepr.networks.blind_refocusing import load_generator
 from deepr.networks.checkpoints import Checkpoint
 from deepr.networks.decoder import build_decoder, build_features, measure_features
-from deepr.networks.generator import weights_hash
+from deepr.networks.generator import load_generator, weights_hash
 from deepr.networks.loop import run_training
 from deepr.networks.optimizers import build_optimizer
 from deepr.networks.training import set_up_training

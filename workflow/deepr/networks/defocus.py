@@ -56,7 +56,7 @@ def join(generator, decoder):
     Parameters
     ----------
     generator : keras.Model
-        From `deepr.networks.blind_refocusing.load_generator`.
+        From `deepr.networks.generator.load_generator`.
     decoder : keras.Model
         From `load_decoder_of`.
 

@@ -15,9 +15,9 @@ from pydantic import ValidationError
 
 from deepr.metrics import normalise
 from deepr.network_folders import read_config, read_tests
-from deepr.networks.blind_refocusing import load_generator, refocus_normalised
+from deepr.networks.blind_refocusing import refocus_normalised
 from deepr.networks.example_images import image_of_file, image_of_run
-from deepr.networks.generator import SIZE_MULTIPLE
+from deepr.networks.generator import SIZE_MULTIPLE, load_generator
 from deepr.networks.package_texts import AUTHORS, LICENCE, citations, describe, read_me, tags
 from deepr.networks.portable import OPSET, onnx_model, stock_model
 from deepr.runtime import write_atomically

@@ -1,10 +1,15 @@
 """The generator: a U-net with residual blocks that turns a defocused image into a focused one."""
 
 import hashlib
+import zipfile
+import zlib
+from pathlib import Path
 
 import keras
 import numpy as np
 from keras import layers, ops
+
+from deepr.tables import InputError
 
 DOWN_SAMPLINGS = 5
 SIZE_MULTIPLE = 2**DOWN_SAMPLINGS
@@ -116,6 +121,40 @@ def initializers(seeds):
 
 def _convolution(channels, name, seeds, activation="relu"):
     return layers.Conv2D(channels, 3, padding="same", activation=activation, name=name, **initializers(seeds))
+
+
+def load_generator(path):
+    """Load a trained generator, without running any code that came with it.
+
+    Parameters
+    ----------
+    path : str or Path
+        A network's folder, or its ``generator.keras``.
+
+    Returns
+    -------
+    keras.Model
+
+    Raises
+    ------
+    InputError
+        If there is no such file or it is no generator.
+    """
+    path = Path(path)
+    file = path / "generator.keras" if path.is_dir() else path
+    if not file.is_file():
+        raise InputError(f"{file}: no such file, wanted a trained generator (generator.keras)")
+    try:
+        generator = keras.saving.load_model(
+            file, custom_objects={"ZeroPaddedSkip": ZeroPaddedSkip}, compile=False, safe_mode=True
+        )
+    except (ValueError, OSError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{file}: not a generator as this workflow saves it ({error})") from error
+    if len(generator.input_shape) != 4 or len(generator.output_shape) != 4:
+        raise InputError(
+            f"{file}: a network from {generator.input_shape} to {generator.output_shape}, wanted a generator of images"
+        )
+    return generator
 
 
 def weights_hash(model):

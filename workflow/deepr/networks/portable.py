@@ -20,7 +20,7 @@ def stock_model(generator):
     Parameters
     ----------
     generator : keras.Model
-        From `deepr.networks.blind_refocusing.load_generator`.
+        From `deepr.networks.generator.load_generator`.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def onnx_model(generator):
     Parameters
     ----------
     generator : keras.Model
-        From `deepr.networks.blind_refocusing.load_generator`: convolutions, transposed convolutions, poolings,
+        From `deepr.networks.generator.load_generator`: convolutions, transposed convolutions, poolings,
         concatenations, sums and `ZeroPaddedSkip`.
 
     Returns

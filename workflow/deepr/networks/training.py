@@ -11,11 +11,11 @@ import numpy as np
 import tensorflow as tf
 
 from deepr.networks.adversaries import Adversaries
-from deepr.networks.blind_refocusing import load_generator
 from deepr.networks.checkpoints import Checkpoint
-from deepr.networks.generator import weights_hash
+from deepr.networks.generator import load_generator, weights_hash
 from deepr.networks.optimizers import learning_rate_factor
 from deepr.networks.precision import available_precision, with_precision
+from deepr.networks.reproducibility import fix_threads
 from deepr.randomness import random_generator
 from deepr.runtime import progress, write_atomically
 from deepr.tables import InputError, read_table, write_json, write_table
@@ -164,26 +164,6 @@ def train_network(training_pairs, validation_pairs, folder, settings, seed, star
     write_json(config, folder / "config.json")
     shutil.rmtree(folder / "checkpoint")
     return config
-
-
-def fix_threads(threads):
-    """Let TensorFlow compute with so many threads, and reproducibly; before its first operation.
-
-    Raises
-    ------
-    RuntimeError
-        If it has already started with another number in this process.
-    """
-    try:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
-    except RuntimeError as error:
-        running = tf.config.threading.get_intra_op_parallelism_threads() or "its own choice of"
-        raise RuntimeError(
-            f"a training needs {threads} threads, but TensorFlow already runs with {running} threads in this "
-            f"process; train in a process of its own"
-        ) from error
-    tf.config.experimental.enable_op_determinism()
 
 
 def set_up_training(threads):

@@ -19,7 +19,7 @@ def virtually_refocus(image, dpm_um, generator):
     dpm_um : float or (Y, X) ndarray
         Digital propagation matrix: at each pixel the z wanted minus the z of the image, in um.
     generator : keras.Model
-        Deep-Z network, from `deepr.networks.blind_refocusing.load_generator`.
+        Deep-Z network, from `deepr.networks.generator.load_generator`.
 
     Returns
     -------
