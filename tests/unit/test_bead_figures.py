@@ -91,6 +91,49 @@ def test_a_few_good_beads_do_not_stand_for_all():
     assert "at least 38% of the beads fitted" in card["measured"][0]
 
 
+def test_planes_with_too_few_beads_to_average_hold_no_claim():
+    """Of four beads two are fitted where the output is blurred: half, but fewer than three."""
+    widths = made_widths(4)
+    far = (widths["network"] == "beads_5") & (widths["z_um"].abs() >= 4)
+    widths.loc[far, "fwhm_um"] = 5.0
+    widths.loc[far & (widths["bead"] > 1), "kept"] = False
+    card = judge_figure_4(widths, scale="demonstration", **FACTS)
+    assert card["verdict"][0] == FAILS
+    assert "at least 50% of the beads fitted, in 6 planes fewer than 3" in card["measured"][0]
+
+
+def test_sharpness_beyond_the_smaller_range_asks_for_most_beads():
+    """Three of twelve beads are no sharp image; one in which the other network shows none is less sharp."""
+
+    def at_7(widths, network):
+        return (widths["network"] == network) & ((widths["z_um"] + 7).abs() < 0.3)
+
+    few = made_widths(12)
+    few.loc[at_7(few, "beads_8") & (few["bead"] > 2), "kept"] = False
+    card = judge_figure_4(few, scale="demonstration", **FACTS)
+    assert card["verdict"][3] == FAILS and "25% of its beads fitted" in card["measured"][3]
+    lost = made_widths()
+    lost.loc[at_7(lost, "beads_5"), "kept"] = False
+    card = judge_figure_4(lost, scale="demonstration", **FACTS)
+    assert card["verdict"][3] == HOLDS
+    assert card["measured"][3].startswith("too few to be seen and 0.52 um")
+
+
+def test_planes_that_end_early_judge_no_range():
+    """What was not acquired is neither constant nor lost: test planes up to 3 um leave the claims of a range open."""
+    widths = made_widths()
+    steady = widths["network"] == ""
+    widths.loc[steady, "fwhm_um"] = 0.42 + 0.7 * widths.loc[steady, "z_um"].abs()
+    card = judge_figure_4(widths[widths["z_um"] <= 3], scale="demonstration", **FACTS)
+    assert list(card["verdict"]) == [UNTESTABLE, UNTESTABLE, UNTESTABLE, HOLDS, UNTESTABLE]
+    assert card["reason"][1] == "the test planes reach from -10 to 3 um, not to +-8 um"
+    whole = judge_figure_4(widths, scale="demonstration", **FACTS)
+    assert whole["verdict"][4] == FAILS and "0 planes could not be measured (0)" in whole["measured"][4]
+    widths.loc[steady & widths["z_um"].between(2.9, 4.1), "kept"] = False
+    lost = judge_figure_4(widths, scale="demonstration", **FACTS)
+    assert lost["verdict"][4] == HOLDS and "3 planes could not be measured (0)" in lost["measured"][4]
+
+
 def test_widths_are_averaged_over_kept_beads():
     """A bead left out does not count, and the shown bead is the one of median width."""
     widths = made_widths()
@@ -148,37 +191,50 @@ def test_beads_of_a_volume_are_found_with_their_heights(tmp_path):
     assert (tmp_path / "figS3.png").stat().st_size > 1000
 
 
+def made_volume(widths_um, z_um=(6.0, 6.2, 6.4, 6.6), in_focus_um=0.5):
+    """Beads between the ranges, as wide as told in each image, no number for one that cannot be seen; one in focus."""
+    rows = [
+        {"bead": bead, "bead_z_um": z, "image": image, "fwhm_um": width or 0.12, "kept": width is not None}
+        for bead, z in enumerate(z_um)
+        for image, width in widths_um.items()
+    ]
+    focus = {"bead": len(z_um), "bead_z_um": 0.5, "fwhm_um": in_focus_um, "kept": True}
+    return pd.DataFrame(rows + [{**focus, "image": image} for image in widths_um])
+
+
 def test_claim_of_figure_s3():
     """Only the larger range's network makes the beads between the ranges narrow."""
-    widths = {"input": 4.0, "beads_5": 3.5, "beads_8": 0.6}
-    table = pd.DataFrame(
-        [
-            {"bead": b, "bead_z_um": 6.0 + 0.2 * b, "image": name, "fwhm_um": width, "kept": True}
-            for b in range(4)
-            for name, width in widths.items()
-        ]
-    )
-    assert list(judge_figure_s3(table, scale="demonstration", **FACTS)["verdict"]) == [HOLDS]
-    table.loc[table["image"] == "beads_5", "fwhm_um"] = 0.7
-    assert list(judge_figure_s3(table, scale="demonstration", **FACTS)["verdict"]) == [FAILS]
-    assert list(judge_figure_s3(table.iloc[:3], scale="demonstration", **FACTS)["verdict"]) == [UNTESTABLE]
+    sharp = {"input": 4.0, "beads_5": 3.5, "beads_8": 0.6}
+    assert list(judge_figure_s3(made_volume(sharp), scale="demonstration", **FACTS)["verdict"]) == [HOLDS]
+    both = made_volume(sharp | {"beads_5": 0.7})
+    assert list(judge_figure_s3(both, scale="demonstration", **FACTS)["verdict"]) == [FAILS]
+    one = made_volume(sharp, z_um=[6.0])
+    assert list(judge_figure_s3(one, scale="demonstration", **FACTS)["verdict"]) == [UNTESTABLE]
+    far = made_volume(sharp).query("bead_z_um > 1")
+    assert list(judge_figure_s3(far, scale="demonstration", **FACTS)["verdict"]) == [UNTESTABLE]
 
 
 def test_a_bead_that_cannot_be_seen_is_not_sharp():
     """The narrow fits to what is nothing but noise sharpen no bead, and do not forbid the other network to."""
-    images = ("input", "beads_5", "beads_8")
-    table = pd.DataFrame([{"bead": b, "bead_z_um": 6.0, "image": name} for b in range(4) for name in images])
-    unseen = table.assign(fwhm_um=0.12, kept=False)
-    card = judge_figure_s3(unseen, scale="demonstration", **FACTS)
+    unseen = {"input": None, "beads_5": None, "beads_8": None}
+    card = judge_figure_s3(made_volume(unseen), scale="demonstration", **FACTS)
     assert list(card["verdict"]) == [FAILS]
     assert "too few to be seen (0 with a peak) by the larger" in card["measured"][0]
-    one = unseen.assign(kept=(table["image"] == "beads_8") & (table["bead"] == 0), fwhm_um=0.5)
+    one = made_volume(unseen)
+    one.loc[(one["image"] == "beads_8") & (one["bead"] == 0), ["kept", "fwhm_um"]] = [True, 0.5]
     card = judge_figure_s3(one, scale="demonstration", **FACTS)
-    assert (
-        list(card["verdict"]) == [FAILS] and "too few to be seen (1 with a peak) by the larger" in card["measured"][0]
-    )
-    seen = unseen.assign(kept=table["image"] == "beads_8", fwhm_um=0.5)
+    assert list(card["verdict"]) == [FAILS]
+    assert "too few to be seen (1 with a peak) by the larger" in card["measured"][0]
+    seen = made_volume(unseen | {"beads_8": 0.5})
     assert list(judge_figure_s3(seen, scale="demonstration", **FACTS)["verdict"]) == [HOLDS]
+
+
+def test_a_bead_that_becomes_a_blur_is_not_sharp():
+    """Beads that only the larger range's network shows, but nowhere near as narrow as in focus, confirm nothing."""
+    blur = made_volume({"input": None, "beads_5": None, "beads_8": 5.5})
+    card = judge_figure_s3(blur, scale="demonstration", **FACTS)
+    assert list(card["verdict"]) == [FAILS]
+    assert "5.50 um (4 with a peak) by the larger, 0.50 um in focus" in card["measured"][0]
 
 
 def test_a_volume_without_a_bead_gives_a_table_without_rows(tmp_path):
