@@ -46,11 +46,36 @@ def test_the_psf_is_that_of_the_beads():
 
 
 def test_beads_with_neighbours_make_no_psf():
-    """Two beads ten pixels apart, and one at the border, are left out; nothing is left."""
+    """Two beads 16 px apart, and one at the border, are left out; nothing is left."""
     with pytest.raises(InputError, match="no bead is 25 px from every other and 25 px from the border"):
         measure_psf([(bead_field([(100, 100), (100, 116), (10, 100)]), Z_UM)], window_px=51, distance_px=25)
     with pytest.raises(ValueError, match="50 px, wanted an odd number"):
         measure_psf([], window_px=50, distance_px=25)
+
+
+def test_dark_pixels_add_no_light():
+    """Beads of 30,000 electrons in the noise of the camera: what is dark stays dark, what is bright keeps its share."""
+    rng = np.random.default_rng(2)
+    side, sigmas = 401, 1.2 + 3 * np.abs(Z_UM)
+    places = [(100.3, 99.6), (99.8, 300.1), (300.0, 100.4), (300.4, 299.9)]
+    light = np.stack([sum(30000 * spot((side, side), y, x, sigma) for y, x in places) for sigma in sigmas])
+    counts = 100 + (rng.poisson(light + 15) + rng.normal(0, 1.6, light.shape)) / 0.46
+    psf, _, count = measure_psf([(np.rint(counts), Z_UM)], window_px=151, distance_px=151)
+    assert count == 4
+    radius = np.hypot(*np.mgrid[-75:76, -75:76])
+    for plane, sigma in zip(psf, sigmas, strict=True):
+        wanted = spot((151, 151), 75, 75, sigma)
+        assert plane[radius > 4 * sigma + 8].sum() < 0.01
+        assert np.abs(plane - wanted).sum() < 0.12
+        assert abs(plane.max() / wanted.max() - 1) < 0.1
+
+
+def test_the_light_of_another_bead_reaches_into_no_window():
+    """A bead whose neighbour is farther than half a window, but not a whole one, is left out."""
+    pair = bead_field([(100, 70), (100, 110)])
+    with pytest.raises(InputError, match="no bead is 51 px from every other"):
+        measure_psf([(pair, Z_UM)], window_px=51, distance_px=51)
+    assert measure_psf([(pair, Z_UM)], window_px=31, distance_px=31)[2] == 2
 
 
 def test_deconvolution_with_the_right_psf_improves_the_plane():

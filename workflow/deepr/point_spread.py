@@ -6,6 +6,11 @@ from scipy.ndimage import shift as shift_image
 from deepr.beads import find_beads, most_focused_plane
 from deepr.tables import InputError
 
+# Within this radius, in px, a ring is what lies exactly as far from the middle, beyond it what rounds to one px.
+_EXACT_PX = 4
+# A ring with light rises so many of its standard errors above the background.
+_STANDARD_ERRORS = 3.0
+
 
 def measure_psf(fields, window_px, distance_px):
     """Average the images of isolated beads, plane by plane.
@@ -17,7 +22,8 @@ def measure_psf(fields, window_px, distance_px):
     window_px : int
         Side of the PSF, odd.
     distance_px : int
-        Least distance from a bead to any other, in px; at least half the window to be clear of its light.
+        Least distance from a bead to any other, in px. Where the window holds the whole blur, its side: then no light
+        of another bead reaches into it.
 
     Returns
     -------
@@ -36,9 +42,16 @@ def measure_psf(fields, window_px, distance_px):
 
     Notes
     -----
-    A bead's background is the median along the border of its window, plane by plane. Beads are moved onto the
+    A bead's background is the mean of a corner of its window, outside the inscribed circle, plane by plane: the median
+    of the four, for another bead's light may reach into one. (The median of single pixels is not their mean: of few
+    photons it is lower, by enough to add a tenth to the light of a blurred bead.) Beads are moved onto the
     middle of a pixel by their centroid in focus, and weigh as their light. The planes that all fields have in
     common are kept.
+
+    Each plane is averaged along rings around its middle, and ends with the outermost ring that rises three standard
+    errors above the background: of the noise of dark pixels, cut off at zero, only the positive half would be left, as
+    a pedestal with a quarter of all light. So the PSF is that of a lens that is symmetric around its axis; coma is
+    averaged away. No bead is left out for its size: clusters and dirt must not be on the slide.
     """
     if window_px % 2 == 0:
         raise ValueError(f"the PSF's window has {window_px} px, wanted an odd number")
@@ -59,9 +72,27 @@ def measure_psf(fields, window_px, distance_px):
     if not counts:
         raise InputError(f"no bead is {distance_px} px from every other and {half} px from the border, wanted one")
     offsets = sorted(offset for offset, (number, _) in sums.items() if number == counts)
-    psf = np.stack([np.maximum(sums[offset][1], 0) for offset in offsets])
+    psf = np.stack([_mean_along_rings(sums[offset][1]) for offset in offsets])
     psf /= psf.sum(axis=(1, 2), keepdims=True)
     return psf.astype(np.float32), np.round(np.array(offsets) * step_um, 3) + 0.0, counts
+
+
+def _mean_along_rings(image):
+    """Average a (P, P) image along rings around its middle, as far as they hold light; 0 beyond."""
+    half = image.shape[0] // 2
+    square = np.add.outer(np.arange(-half, half + 1) ** 2, np.arange(-half, half + 1) ** 2)
+    radius = np.sqrt(square)
+    rings, ring = np.unique(np.where(radius < _EXACT_PX, radius, np.rint(radius)), return_inverse=True)
+    ring = ring.ravel()
+    count = np.bincount(ring)
+    mean, distance = (np.bincount(ring, values.ravel()) / count for values in (image, radius))
+    variance = np.bincount(ring, np.square(image.ravel() - mean[ring])) / count
+    outside = image[radius > half + 0.5]
+    error = np.sqrt(variance / count + outside.var() / outside.size)
+    light = np.flatnonzero((mean > _STANDARD_ERRORS * error) & (rings <= half))
+    end = rings[light[-1]] if len(light) else 0
+    averaged = np.where(radius < _EXACT_PX, mean[ring].reshape(image.shape), np.interp(radius, distance, mean))
+    return np.where(radius <= end + 0.5, np.maximum(averaged, 0), 0)
 
 
 def _isolated(image, half, distance_px):
@@ -77,10 +108,15 @@ def _isolated(image, half, distance_px):
 def _windows(stack, y, x, half):
     """Cut a bead's window out of each plane, without background, its centre on a pixel's middle."""
     row, column = round(y), round(x)
+    outside = np.hypot(*np.mgrid[-half : half + 1, -half : half + 1]) > half + 0.5
     for plane in stack:
         image = np.asarray(plane[row - half : row + half + 1, column - half : column + half + 1], dtype=float)
-        border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
-        yield shift_image(image - np.median(border), (row - y, column - x), order=3, mode="nearest")
+        corners = [
+            image[rows, columns][outside[rows, columns]].mean()
+            for rows in (slice(half), slice(half + 1, None))
+            for columns in (slice(half), slice(half + 1, None))
+        ]
+        yield shift_image(image - np.median(corners), (row - y, column - x), order=3, mode="nearest")
 
 
 def nearest_psf(psf, z_um, wanted_um, tolerance_um):

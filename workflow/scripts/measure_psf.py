@@ -18,7 +18,7 @@ def measure(slide_paths, blur_um, psf_path):
     # Of a small field at most two fifths, so that some beads are as far from its border.
     window = 2 * min(int(blur_um / first.pixel_um), side // 5) + 1
     fields = ((np.asarray(slide.stack(field)), slide.z_um(field)) for slide in slides for field in slide.fields)
-    psf, z_um, count = measure_psf(fields, window, distance_px=window // 2)
+    psf, z_um, count = measure_psf(fields, window, distance_px=window)
     log.info("PSF of %d px and %d planes from %d beads", window, len(z_um), count)
     description = f"PSF, mean of {count} beads"
     facts = {"objective": first.objective, "channel": first.channel, "source": first.source}
