@@ -78,10 +78,10 @@ def samplers(settings):
     )
 
 
-def train(folder, start_from=None, seed=1, **changes):
+def train(folder, start_from=None, seed=1, code=None, **changes):
     """Train with the settings above and a few changes."""
     settings = {**SETTINGS, **changes}
-    return train_network(*samplers(settings), folder, settings, seed, start_from, {"name": "blobs"})
+    return train_network(*samplers(settings), folder, settings, seed, start_from, {"name": "blobs"}, code)
 
 
 def result(folder):
@@ -205,16 +205,28 @@ def test_a_training_killed_at_the_worst_moments_goes_on_to_the_same_result(tmp_p
     ]
 
 
-def test_a_checkpoint_of_other_settings_is_not_continued(tmp_path, eager, caplog, monkeypatch):
-    """It says which setting differs, starts afresh and ends as if there had been no checkpoint."""
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [
+        ({"berhu_threshold": 0.2}, "settings.berhu_threshold"),
+        ({"code": "of yesterday"}, "(code)"),
+        ({"keras": "0.1"}, "(keras)"),
+    ],
+    ids=["settings", "code", "version"],
+)
+def test_a_checkpoint_of_another_training_is_not_continued(tmp_path, eager, caplog, monkeypatch, other, named):
+    """It says what differs, starts afresh and ends as if there had been no checkpoint."""
     short = {"iterations": 1, "batches_per_iteration": 1, "generator_updates_per_batch": 1}
     with monkeypatch.context() as patched:
         patched.setattr("deepr.networks.training.shutil.rmtree", lambda folder: None)
-        train(tmp_path / "one", **short, berhu_threshold=0.2)
+        if "keras" in other:
+            patched.setattr("deepr.networks.training.keras.__version__", other["keras"])
+            other = {}
+        train(tmp_path / "one", **short, **other)
     train(tmp_path / "fresh", **short)
     assert (tmp_path / "one" / "checkpoint" / "training" / "state.npz").is_file()
     train(tmp_path / "one", **short)
-    assert "settings.berhu_threshold" in caplog.text
+    assert named in caplog.text
     assert_equal_results(tmp_path / "one", tmp_path / "fresh")
 
 

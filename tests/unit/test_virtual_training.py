@@ -180,10 +180,12 @@ def train(kind, folder, generator_path, **changes):
     """Train a decoder or Deep-Z for a few steps."""
     settings, seed = {**SETTINGS, **changes}, changes.pop("seed", 1)
     settings.pop("seed", None)
+    code = settings.pop("code", None)
     if kind == "decoder":
         pairs = sampler(DefocusPairs, augment=True), sampler(DefocusPairs)
-        return train_decoder(*pairs, generator_path, folder, settings, seed)
-    return train_deepz(sampler(PropagationPairs, augment=True), sampler(PropagationPairs), folder, settings, seed)
+        return train_decoder(*pairs, generator_path, folder, settings, seed, code=code)
+    pairs = sampler(PropagationPairs, augment=True), sampler(PropagationPairs)
+    return train_deepz(*pairs, folder, settings, seed, code=code)
 
 
 def result(kind, folder):
@@ -223,6 +225,17 @@ def test_an_interrupted_training_goes_on_to_the_same_result(
     if kind == "deepz":
         assert {layer.compute_dtype for layer in load_generator(tmp_path / "whole").layers} == {"float32"}
     assert not (tmp_path / "stopped" / "checkpoint").exists()
+
+
+@pytest.mark.parametrize("kind", ["decoder", "deepz"])
+def test_a_checkpoint_of_other_code_is_not_continued(kind, tmp_path, generator_path, eager, monkeypatch, caplog):
+    """It says so and starts afresh."""
+    with monkeypatch.context() as patched:
+        patched.setattr("shutil.rmtree", lambda folder: None)
+        train(kind, tmp_path, generator_path, iterations=1, code="of yesterday")
+    assert (tmp_path / "checkpoint" / "training" / "state.npz").is_file()
+    train(kind, tmp_path, generator_path, iterations=1, code="of today")
+    assert "is of another training (code): starting afresh" in caplog.text
 
 
 def test_another_seed_gives_other_weights(tmp_path, generator_path, eager):

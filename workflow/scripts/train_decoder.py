@@ -10,7 +10,7 @@ from deepr.slides import open_slide
 from deepr.tables import read_table
 
 
-def train(manifest_paths, slide_paths, generator_path, folder, row, settings, seed, scale):
+def train(manifest_paths, slide_paths, generator_path, folder, row, settings, seed, scale, code=None):
     """Train the decoder of one row of the sheet into its folder."""
     manifest = pd.concat([read_table(path) for path in manifest_paths], ignore_index=True)
     slides = {_name_of(path): open_slide(path) for path in slide_paths}
@@ -34,6 +34,7 @@ def train(manifest_paths, slide_paths, generator_path, folder, row, settings, se
         settings=settings,
         seed=seed,
         description={**row, "scale": scale},
+        code=code,
     )
 
 
@@ -54,4 +55,5 @@ if __name__ == "__main__":
             settings={**snakemake.params.settings, **snakemake.params.habits},
             seed=snakemake.params.seed,
             scale=snakemake.params.scale,
+            code=snakemake.params.code,
         )

@@ -10,7 +10,7 @@ from deepr.slides import open_slide
 from deepr.tables import read_table
 
 
-def train(manifest_paths, slide_paths, folder, row, settings, seed, scale):
+def train(manifest_paths, slide_paths, folder, row, settings, seed, scale, code=None):
     """Train the network of one row of the sheet into its folder."""
     manifest = pd.concat([read_table(path) for path in manifest_paths], ignore_index=True)
     slides = {_name_of(path): open_slide(path) for path in slide_paths}
@@ -33,6 +33,7 @@ def train(manifest_paths, slide_paths, folder, row, settings, seed, scale):
         settings=settings,
         seed=seed,
         description={**row, "scale": scale},
+        code=code,
     )
 
 
@@ -52,4 +53,5 @@ if __name__ == "__main__":
             settings={**snakemake.params.settings, **snakemake.params.habits},
             seed=snakemake.params.seed,
             scale=snakemake.params.scale,
+            code=snakemake.params.code,
         )

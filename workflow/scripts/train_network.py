@@ -10,7 +10,7 @@ from deepr.slides import open_slide
 from deepr.tables import read_table
 
 
-def train(manifest_paths, slide_paths, folder, row, settings, seed, start_from, scale):
+def train(manifest_paths, slide_paths, folder, row, settings, seed, start_from, scale, code=None):
     """Train the network of one row of the sheet into its folder, with what it was trained on beside it."""
     manifest = pd.concat([read_table(path) for path in manifest_paths], ignore_index=True)
     slides = {_name_of(path): open_slide(path) for path in slide_paths}
@@ -34,6 +34,7 @@ def train(manifest_paths, slide_paths, folder, row, settings, seed, start_from, 
         seed=seed,
         start_from=start_from,
         description={**row, "scale": scale, "data": _data_of(slides)},
+        code=code,
     )
 
 
@@ -70,4 +71,5 @@ if __name__ == "__main__":
             seed=snakemake.params.seed,
             start_from=snakemake.input.start_from or None,
             scale=snakemake.params.scale,
+            code=snakemake.params.code,
         )

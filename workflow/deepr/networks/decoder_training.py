@@ -14,7 +14,7 @@ from deepr.networks.decoder import build_decoder, build_features, measure_featur
 from deepr.networks.generator import load_generator, weights_hash
 from deepr.networks.loop import run_training
 from deepr.networks.optimizers import build_optimizer
-from deepr.networks.training import set_up_training
+from deepr.networks.training import set_up_training, training_identity
 from deepr.networks.virtual_pairs import DPM_UNIT_UM
 from deepr.randomness import random_generator
 from deepr.runtime import write_atomically
@@ -25,7 +25,9 @@ FEATURE_IMAGES = 60
 HISTORY_COLUMNS = ("iteration", "seconds", "squared_error", "learning_rate", "validation_squared_error", "best")
 
 
-def train_decoder(training_pairs, validation_pairs, generator_path, folder, settings, seed, description=None):
+def train_decoder(
+    training_pairs, validation_pairs, generator_path, folder, settings, seed, description=None, code=None
+):
     """Train a decoder and write its folder; after an interruption, go on from the last checkpoint.
 
     Parameters
@@ -45,6 +47,8 @@ def train_decoder(training_pairs, validation_pairs, generator_path, folder, sett
         Seed of the initial weights.
     description : dict
         Put into ``config.json`` as it is.
+    code : str, optional
+        Hash of the code that trains (`deepr.provenance`); a training that was stopped under another one starts afresh.
 
     Returns
     -------
@@ -74,12 +78,7 @@ def train_decoder(training_pairs, validation_pairs, generator_path, folder, sett
     statistics = measure_features(
         build_features(generator), training_pairs.validation_set(FEATURE_IMAGES)[0], settings["batch_size"]
     )
-    identity = {
-        # How often a state is saved does not enter the result.
-        "settings": {key: value for key, value in settings.items() if key != "checkpoint_interval"},
-        "seed": seed,
-        "training pairs": training_pairs.fingerprint(),
-        "validation pairs": validation_pairs.fingerprint(),
+    identity = training_identity(settings, seed, training_pairs, validation_pairs, code) | {
         "generator": weights_hash(generator),
         "features": hashlib.sha256(np.concatenate(statistics, axis=None).tobytes()).hexdigest(),
     }

@@ -14,7 +14,7 @@ from deepr.networks.generator import build_generator
 from deepr.networks.loop import run_training
 from deepr.networks.optimizers import build_optimizer
 from deepr.networks.precision import available_precision, with_precision
-from deepr.networks.training import set_up_training
+from deepr.networks.training import set_up_training, training_identity
 from deepr.networks.virtual_pairs import DPM_UNIT_UM
 from deepr.randomness import random_generator
 from deepr.runtime import write_atomically
@@ -35,7 +35,7 @@ HISTORY_COLUMNS = (
 )
 
 
-def train_deepz(training_pairs, validation_pairs, folder, settings, seed, description=None):
+def train_deepz(training_pairs, validation_pairs, folder, settings, seed, description=None, code=None):
     """Train Deep-Z and write its folder; after an interruption, go on from the last checkpoint.
 
     Parameters
@@ -55,6 +55,8 @@ def train_deepz(training_pairs, validation_pairs, folder, settings, seed, descri
         Seed of the initial weights.
     description : dict
         Put into ``config.json`` as it is.
+    code : str, optional
+        Hash of the code that trains (`deepr.provenance`); a training that was stopped under another one starts afresh.
 
     Returns
     -------
@@ -82,13 +84,7 @@ def train_deepz(training_pairs, validation_pairs, folder, settings, seed, descri
     settings = settings | {"precision": available_precision(settings["precision"])}
     if training_pairs.image_channels != 1:
         raise InputError(f"the images have {training_pairs.image_channels} channels; Deep-Z is trained on grey images")
-    identity = {
-        # How often a state is saved does not enter the result.
-        "settings": {key: value for key, value in settings.items() if key != "checkpoint_interval"},
-        "seed": seed,
-        "training pairs": training_pairs.fingerprint(),
-        "validation pairs": validation_pairs.fingerprint(),
-    }
+    identity = training_identity(settings, seed, training_pairs, validation_pairs, code)
     validation = validation_pairs.validation_set(settings["validation_pairs"])
     networks = Propagation(settings, seed)
     checkpoint = Checkpoint(folder / "checkpoint" / "training", identity, HISTORY_COLUMNS)

@@ -42,7 +42,9 @@ PILOT_END = 0.1
 log = logging.getLogger(__name__)
 
 
-def train_network(training_pairs, validation_pairs, folder, settings, seed, start_from=None, description=None):
+def train_network(
+    training_pairs, validation_pairs, folder, settings, seed, start_from=None, description=None, code=None
+):
     """Train a network and write its folder; after an interruption, go on from the last checkpoint.
 
     Parameters
@@ -67,6 +69,8 @@ def train_network(training_pairs, validation_pairs, folder, settings, seed, star
         Another network's ``generator.keras``, whose weights are the generator's first.
     description : dict
         Put into ``config.json`` as it is: the network's name, data sets and whatever else identifies it.
+    code : str, optional
+        Hash of the code that trains (`deepr.provenance`); a training that was stopped under another one starts afresh.
 
     Returns
     -------
@@ -89,9 +93,9 @@ def train_network(training_pairs, validation_pairs, folder, settings, seed, star
     sums in another order. To that end this switches TensorFlow's operations to their deterministic forms,
     for the whole process. Only the column ``seconds`` differs between runs.
 
-    On another kind of processor the last digits may differ, and where it computes in another precision a stopped
-    training starts afresh. The losses of the validation are those of the network as it is trained; the one that is
-    saved computes in float32.
+    On another kind of processor the last digits may differ, and where it computes in another precision, with another
+    version of TensorFlow or Keras or by other code, a stopped training starts afresh. The losses of the validation are
+    those of the network as it is trained; the one that is saved computes in float32.
 
     A pilot, if the settings ask for one, trains with MS-SSIM and BerHu alone; from the means a and b of
     the two over its last tenth, and 1/4 for a discriminator that cannot tell, the weights become 1/a, 1/b
@@ -107,13 +111,8 @@ def train_network(training_pairs, validation_pairs, folder, settings, seed, star
             f"{training_pairs.image_channels}; wanted the same"
         )
     start = None if start_from is None else load_generator(start_from)
-    identity = {
-        # How often a state is saved does not enter the result.
-        "settings": {key: value for key, value in settings.items() if key != "checkpoint_interval"},
-        "seed": seed,
-        "training pairs": training_pairs.fingerprint(),
-        "validation pairs": validation_pairs.fingerprint(),
-        "start_from": None if start is None else weights_hash(start),
+    identity = training_identity(settings, seed, training_pairs, validation_pairs, code) | {
+        "start_from": None if start is None else weights_hash(start)
     }
     validation = validation_pairs.validation_set(settings["validation_pairs"])
 
@@ -172,6 +171,32 @@ def set_up_training(threads):
     # This stage of TensorFlow's graph optimiser cannot cope with the discriminator's gradients and would
     # say so at every start. A step is no slower without it; refocusing would be.
     tf.config.optimizer.set_experimental_options({"remapping": False})
+
+
+def training_identity(settings, seed, training_pairs, validation_pairs, code):
+    """Say what a training's result depends on: a checkpoint is one of it only if all of this is the same.
+
+    Parameters
+    ----------
+    settings : dict
+    seed : int
+    training_pairs, validation_pairs : PairSampler
+    code : str or None
+
+    Returns
+    -------
+    dict
+    """
+    return {
+        # How often a state is saved does not enter the result.
+        "settings": {key: value for key, value in settings.items() if key != "checkpoint_interval"},
+        "seed": seed,
+        "training pairs": training_pairs.fingerprint(),
+        "validation pairs": validation_pairs.fingerprint(),
+        "code": code,
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+    }
 
 
 def pilot_weights(history):
