@@ -52,7 +52,9 @@ def run(arguments):
             running.seek(0)
             was_killed = bool(running.read().strip())
             code = _run_snakemake(arguments, was_killed, running)
-            _note(running, "")
+            # Below zero it is the signal that killed Snakemake, whose lock is left for the next run to take away.
+            if code >= 0:
+                _note(running, "")
             return code
     except OSError as error:
         folder = Path("results").resolve()

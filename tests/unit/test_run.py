@@ -175,6 +175,21 @@ def test_a_run_lasts_as_long_as_its_snakemake(small_workflow, tmp_path):
     assert (tmp_path / "results/.running").read_text() == ""
 
 
+def test_a_killed_snakemake_is_gone_on_with(small_workflow, tmp_path):
+    """Killed alone, with this program left to see it end, it leaves a lock that the next run takes away."""
+    first = small_workflow()
+    wait_for(tmp_path / "started")
+    os.kill(int((tmp_path / "results/.running").read_text()), signal.SIGKILL)
+    assert first.wait(timeout=60) != 0
+    os.killpg(first.pid, signal.SIGKILL)
+    assert list((tmp_path / ".snakemake/locks").iterdir())
+    (tmp_path / "quick").touch()
+    second = small_workflow()
+    output, _ = second.communicate(timeout=60)
+    assert second.returncode == 0, output
+    assert (tmp_path / "results/.running").read_text() == ""
+
+
 def test_the_lock_of_another_snakemake_stays(small_workflow, tmp_path):
     """Without a killed run of this program the lock is somebody's, and Snakemake itself says so."""
     (tmp_path / "quick").touch()
