@@ -131,6 +131,25 @@ def test_what_is_done_beside_the_telling_changes_the_hash(package, old, new):
     assert rehash("deepr.told") != before
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("log = 1\n", "log = 2\n"),
+        ("warnings = []\nwarnings.append(1)\n", "warnings = []\nwarnings.append(2)\n"),
+        ("import sys\nprint(1, file=sys.stderr)\n", "import sys\nprint(2, file=sys.stderr)\n"),
+        ("import warnings\n", "import warnings\nwarnings.simplefilter('error')\n"),
+        ("x = iter('ab')\n", "x = iter('ab')\nprint(next(x))\n"),
+        ("x = 1\n", "x = 1\nprint(x := 2)\n"),
+    ],
+)
+def test_what_only_looks_like_telling_is_in_the_hash(package, one, other):
+    """A number called log, a list called warnings, what is printed into a file, warnings made errors, a step taken."""
+    (package / "told.py").write_text(one)
+    before = rehash("deepr.told")
+    (package / "told.py").write_text(other)
+    assert rehash("deepr.told") != before
+
+
 @pytest.mark.parametrize("file", ["../scripts/sit.py", "room/__init__.py", "room/table.py"])
 def test_a_script_stands_for_itself_and_all_that_it_imports(package, file):
     """Script, packages around its modules and the modules, also those imported within a function, are in the hash."""

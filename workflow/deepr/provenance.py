@@ -10,8 +10,15 @@ PACKAGE = Path(__file__).resolve().parent
 # Logs, progress bars and atomic writes change no result, and neither do this module and the version.
 WITHOUT_RESULTS = {"deepr", "deepr.runtime", "deepr.provenance"}
 
-# Statements that only say something: `log.info(...)`, `warnings.warn(...)`, `print(...)`.
-TELLING = {"log", "logging", "warnings", "print"}
+# Statements that only say something, by where they start and by what is called last: `log.info(...)`,
+# `logging.getLogger(...).info(...)`, `warnings.warn(...)`, `print(...)` without a file.
+LEVELS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
+TELLING = {
+    "log": LEVELS,
+    "logging": LEVELS,
+    "warnings": {"warn"},
+    "print": {"print"},
+}
 # Functions that change nothing.
 ASKING = {"len", "isinstance"}
 
@@ -101,10 +108,7 @@ class _WithoutWords(ast.NodeTransformer):
         """Drop docstrings and calls that only tell."""
         if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             return None
-        called = node.value if isinstance(node.value, ast.Call) else None
-        while isinstance(called, ast.Attribute | ast.Call):
-            called = called.value if isinstance(called, ast.Attribute) else called.func
-        return None if isinstance(called, ast.Name) and called.id in TELLING else self.generic_visit(node)
+        return None if _only_tells(node.value) else self.generic_visit(node)
 
     def visit_Raise(self, node):
         """Keep what is raised, and leave out its words."""
@@ -140,7 +144,26 @@ class _WithoutWords(ast.NodeTransformer):
     def visit_Assign(self, node):
         """Leave out a module's logger."""
         names = {target.id for target in node.targets if isinstance(target, ast.Name)}
-        return None if names == {"log"} else self.generic_visit(node)
+        is_logger = names == {"log"} and ast.unparse(node.value).startswith("logging.getLogger(")
+        return None if is_logger else self.generic_visit(node)
+
+
+def _only_tells(node):
+    """Say whether an expression is a call that puts words somewhere and does nothing else that can be seen."""
+    if not isinstance(node, ast.Call) or any(keyword.arg == "file" for keyword in node.keywords):
+        return False
+    last = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", None)
+    first = node.func
+    while isinstance(first, ast.Attribute | ast.Call):
+        first = first.value if isinstance(first, ast.Attribute) else first.func
+    if not isinstance(first, ast.Name) or last not in TELLING.get(first.id, ()):
+        return False
+    told = (inner for argument in [*node.args, *node.keywords] for inner in ast.walk(argument))
+    return not any(isinstance(inner, ast.NamedExpr | ast.Await | ast.Yield) or _takes_next(inner) for inner in told)
+
+
+def _takes_next(node):
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "next"
 
 
 def _sorted(names):
