@@ -8,7 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from deepr.configuration import SCHEMA, check_mixtures, check_plan, complete_config, planes_um, training_settings
+from deepr.configuration import (
+    SCHEMA,
+    check_mixtures,
+    check_plan,
+    check_sources,
+    complete_config,
+    planes_um,
+    training_settings,
+)
 from deepr.tables import InputError
 
 # Keys that may be absent, with a meaning of its own.
@@ -50,6 +58,106 @@ def test_a_network_starts_from_one_of_its_own_width_only(config, tmp_path):
                 check_plan(config, start, NO_STACKS)
         else:
             check_plan(config, start, NO_STACKS)
+
+
+def test_a_network_starts_from_one_of_its_own_kind_only(config, tmp_path):
+    """A folder of Deep-Z, and one without its settings, are refused; so are images of another kind."""
+    config, start = complete_config(config), networks(start_from=f"{tmp_path}/")
+    described = {"settings": {"base_channels": 8}, "network": {"kind": "deepz"}, "image_channels": 1}
+    (tmp_path / "config.json").write_text(json.dumps(described))
+    with pytest.raises(InputError, match=r"is a network of kind deepz; wanted deepr"):
+        check_plan(config, start, NO_STACKS)
+    (tmp_path / "config.json").write_text('{"network": {}}')
+    with pytest.raises(InputError, match=r"has base_channels None, and training\.base_channels of the config is 8"):
+        check_plan(config, start, NO_STACKS)
+    (tmp_path / "config.json").write_text('{"settings": ')
+    with pytest.raises(InputError, match=r"config\.json: found no JSON"):
+        check_plan(config, start, NO_STACKS)
+    (tmp_path / "config.json").write_text(json.dumps(described | {"network": {"kind": "deepr"}}))
+    check_plan(config, start, NO_STACKS)
+    check_mixtures(config, start, {"ovary": GREY})
+    with pytest.raises(InputError, match=r"whose images are grey, and its own are in colour; wanted the same"):
+        check_mixtures(config, start, {"ovary": COLOUR})
+
+
+def test_kinds_and_steps_that_take_no_colour_are_named(config):
+    """Deep-Z, a decoder of a network of grey images, a start from one, and fusion without reassignment."""
+    config = complete_config(config)
+    grey = networks(name="first", datasets="a")
+    with pytest.raises(InputError, match=r"network 'ovary_5': kind is deepz, but data set 'b' is in colour; wanted"):
+        check_mixtures(config, networks(datasets="b", kind="deepz"), {"b": COLOUR})
+    for kind in ("deepr", "decoder"):
+        rows = pd.concat([networks(datasets="b", kind=kind, start_from="first"), grey])
+        with pytest.raises(InputError, match=r"start_from is 'first', whose images are grey, and its own are in col"):
+            check_mixtures(config, rows, {"a": GREY, "b": COLOUR})
+        assert check_mixtures(config, rows, {"a": COLOUR, "b": COLOUR}) == []
+    config["edof"]["reassign"] = False
+    check_mixtures(config, grey, {"a": GREY})
+    with pytest.raises(InputError, match=r"edof\.reassign is false, but data set 'a' is in colour, .* wanted true"):
+        check_mixtures(config, grey, {"a": COLOUR})
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            lambda c: c["datasets"]["prostate"]["slides"]["test"].update(specimen_parameters={"tumor": 1}),
+            r"unknown key 'tumor' at datasets\.prostate\.slides\.test\.specimen_parameters; did you mean 'tumour'\?",
+        ),
+        (
+            lambda c: c["datasets"]["beads"].update(specimen_parameters={"colour": 1}),
+            r"unknown key 'colour' at datasets\.beads\.specimen_parameters; wanted one of beads_per_1000_um2, clus",
+        ),
+        (
+            lambda c: c["datasets"]["ovary"].update(emission_um=[0.6, 0.5, 0.4]),
+            r"ovary\.emission_um has 3 wavelengths, but specimen 'ovary' fluoresces in one channel; wanted 1",
+        ),
+        (
+            lambda c: c["datasets"]["prostate"].update(emission_um=0.6),
+            r"prostate\.emission_um has 1 wavelength, but specimen 'prostate' is stained and seen in .*; wanted 3",
+        ),
+        (
+            lambda c: c["datasets"].update(
+                nuclei={
+                    **{"source": "files", "archive": "bbbc006", "channel": "hoechst", "patch_px": 256},
+                    **{"wells": {"training": 2, "test": 1}, "folder": "nowhere"},
+                }
+            ),
+            r"datasets\.nuclei\.folder is nowhere: found neither BBBC006_v1_images_z_08\.zip nor a folder BBBC006_v1",
+        ),
+    ],
+)
+def test_sources_that_give_no_image_are_refused(config, change, sentence):
+    """A specimen's parameters and wavelengths, and the folder of public images, are looked at before any work."""
+    check_sources(complete_config(config))
+    change(config)
+    with pytest.raises(InputError, match=rf"config: .*{sentence}"):
+        check_sources(complete_config(config))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            lambda c: c["datasets"]["ovary"]["slides"]["test"]["z_um"].update(stop=float("inf")),
+            r"datasets\.ovary\.slides\.test\.z_um\.stop is inf; wanted a finite number",
+        ),
+        (lambda c: c["datasets"]["breast"].update(min_contrast=float("nan")), r"min_contrast is nan; wanted a finite"),
+        (
+            lambda c: c["datasets"]["prostate"].update(emission_um=[0.61, float("nan"), 0.46]),
+            r"prostate\.emission_um\.1 is nan; wanted a finite",
+        ),
+        (
+            lambda c: c["datasets"]["prostate"].update(specimen_parameters={"tumour": "yes"}),
+            r"prostate\.specimen_parameters\.tumour is 'yes'; wanted a value of type number",
+        ),
+    ],
+)
+def test_values_that_are_no_numbers_are_refused(config, change, sentence):
+    """YAML knows .inf and .nan, which no setting can be."""
+    change(config)
+    with pytest.raises(InputError, match=rf"config: .*{sentence}"):
+        complete_config(config)
 
 
 def test_every_key_says_what_it_is_and_what_it_is_by_default():

@@ -95,6 +95,8 @@ def test_bbbc006_can_be_planned_in_place_of_the_simulated_cells(snakemake, repos
         "name\tkind\tdatasets\trange_um\tstart_from\nmixed_10\tdeepr\tnuclei,phalloidin\t10\t\n"
     )
     config["networks"] = "networks.tsv"
+    for plane in range(8, 25):
+        (tmp_path / "downloaded" / f"BBBC006_v1_images_z_{plane:02d}").mkdir(parents=True)
     (tmp_path / "public.yaml").write_text(yaml.safe_dump(config))
     code, output = snakemake(tmp_path, "--configfile", tmp_path / "public.yaml", "--dry-run")
     assert code == 0, output

@@ -248,17 +248,41 @@ def find_files(folder, planes, channel):
         If neither archive nor folder of a plane is there.
     """
     found = {}
-    for plane in planes:
-        base = Path(folder) / archive_name(plane)
-        zipped = base.with_suffix(".zip")
-        if base.is_dir():
-            found[plane] = _fields(sorted(str(path) for path in base.rglob("*.tif")), channel)
-        elif zipped.is_file():
-            archive = LocalArchive(zipped)
-            found[plane] = _fields(archive.names, channel, archive)
+    for plane, place in find_places(folder, planes).items():
+        if place.is_dir():
+            found[plane] = _fields(sorted(str(path) for path in place.rglob("*.tif")), channel)
         else:
-            raise InputError(f"{folder}: found neither {zipped.name} nor a folder {base.name}, wanted one of them")
+            archive = LocalArchive(place)
+            found[plane] = _fields(archive.names, channel, archive)
     return found
+
+
+def find_places(folder, planes):
+    """Find the archive or the unzipped folder of each plane, and look into none.
+
+    Parameters
+    ----------
+    folder : str or Path
+    planes : sequence of int
+
+    Returns
+    -------
+    dict of Path
+        By plane.
+
+    Raises
+    ------
+    InputError
+        If neither archive nor folder of a plane is there.
+    """
+    places = {}
+    for plane in planes:
+        unzipped = Path(folder) / archive_name(plane)
+        zipped = unzipped.with_suffix(".zip")
+        if not unzipped.is_dir() and not zipped.is_file():
+            raise InputError(f"{folder}: found neither {zipped.name} nor a folder {unzipped.name}, wanted one of them")
+        places[plane] = unzipped if unzipped.is_dir() else zipped
+    return places
 
 
 def _fields(names, channel, archive=None):

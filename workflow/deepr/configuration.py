@@ -1,7 +1,7 @@
 """The run's config: checked before anything is planned, its gaps filled with the schema's defaults."""
 
 import difflib
-import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,8 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 from jsonschema.validators import extend
 
-from deepr.bbbc006 import SHAPE, SITES, WELLS, plane_z_um
+from deepr.bbbc006 import SHAPE, SITES, WELLS, find_places, plane_z_um
+from deepr.network_folders import read_config
 from deepr.tables import InputError
 
 # Sources of a data set that bring the public images of BBBC006.
@@ -43,14 +44,27 @@ def complete_config(config, schema_path=SCHEMA):
     Raises
     ------
     InputError
-        For an unknown key or a value of the wrong kind: one sentence with the key, the value found and
-        the one wanted.
+        For an unknown key or a value of the wrong kind, or a number that is not finite: one sentence with the key,
+        the value found and the one wanted.
     """
     schema = yaml.safe_load(Path(schema_path).read_text(encoding="utf-8"))
     error = best_match(_FillingValidator(schema).iter_errors(config))
     if error is not None:
         raise InputError(_sentence(error))
+    for key, value in _leaves(config):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InputError(f"config: {key} is {value}; wanted a finite number")
     return config
+
+
+def _leaves(value, key=""):
+    """Yield every value of a nested config that holds no others, with its key."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
+    if inner is None:
+        yield key, value
+    else:
+        for name, part in inner:
+            yield from _leaves(part, f"{key}.{name}" if key else str(name))
 
 
 def planes_um(z_um):
@@ -160,6 +174,54 @@ def check_plan(config, networks, own_stacks):
         )
 
 
+def check_sources(config):
+    """Refuse specimens that cannot be made, and public images that are not where they should be.
+
+    Parameters
+    ----------
+    config : dict
+        Completed config.
+
+    Raises
+    ------
+    InputError
+        One sentence that names the key, the value found and the one wanted.
+    """
+    for name, dataset in config["datasets"].items():
+        if dataset["source"] == "simulate":
+            _check_specimen(name, dataset)
+        elif dataset["source"] == "files":
+            planes = range(dataset["planes"]["first"], dataset["planes"]["last"] + 1)
+            try:
+                find_places(dataset["folder"], planes)
+            except InputError as error:
+                raise InputError(f"config: datasets.{name}.folder is {error}") from error
+
+
+def _check_specimen(name, dataset):
+    # Planning a job loads no microscope.
+    from deepr.optics.specimens import is_stained, slide_parameters
+
+    specimen, wavelengths = dataset["specimen"], np.size(dataset["emission_um"])
+    wanted = 3 if is_stained(specimen) else 1
+    if wavelengths != wanted:
+        seen = "is stained and seen in red, green and blue" if wanted == 3 else "fluoresces in one channel"
+        raise InputError(
+            f"config: datasets.{name}.emission_um has {wavelengths} wavelength{'s' * (wavelengths > 1)}, but specimen "
+            f"'{specimen}' {seen}; wanted {wanted}"
+        )
+    known = list(slide_parameters(specimen, np.random.default_rng(0)))
+    places = {"specimen_parameters": dataset["specimen_parameters"]}
+    for split, slides in dataset["slides"].items():
+        places[f"slides.{split}.specimen_parameters"] = slides["specimen_parameters"]
+    for place, parameters in places.items():
+        for key in parameters:
+            if key not in known:
+                near = difflib.get_close_matches(str(key), known, n=1)
+                hint = f"did you mean '{near[0]}'?" if near else f"wanted one of {', '.join(known)}"
+                raise InputError(f"config: unknown key '{key}' at datasets.{name}.{place}; {hint}")
+
+
 def check_mixtures(config, networks, data_sets):
     """Refuse networks that cannot take the images of all their data sets, and say where pixels differ in size.
 
@@ -181,9 +243,21 @@ def check_mixtures(config, networks, data_sets):
     Raises
     ------
     InputError
-        If grey and colour are mixed, or the network is too narrow for colour.
+        If grey and colour are mixed, within a network or with the one that it starts from, or the network is too
+        narrow for colour, or of a kind without it, or images in colour are to be fused without reassignment.
     """
     remarks = []
+    channels_of = {}
+    for row in networks.itertuples():
+        names = [name.strip() for name in row.datasets.split(",") if name.strip() in data_sets]
+        if names:
+            channels_of[row.name] = data_sets[names[0]]["channels"]
+    for name, data_set in data_sets.items():
+        if data_set["channels"] == 3 and not config["edof"]["reassign"]:
+            raise InputError(
+                f"config: edof.reassign is false, but data set '{name}' is in colour, which is fused by reassignment "
+                "alone; wanted true"
+            )
     for row in networks.itertuples():
         names = [name.strip() for name in row.datasets.split(",") if name.strip() in data_sets]
         for name in names:
@@ -198,6 +272,7 @@ def check_mixtures(config, networks, data_sets):
                     f"config: training.base_channels is {config['training']['base_channels']}; wanted at least 4 for "
                     f"network '{row.name}', whose data set '{name}' is in colour"
                 )
+        _check_channels(row, channels_of)
         sizes = sorted({size for name in names for size in data_sets[name]["pixel_um"]})
         if sizes and sizes[-1] > (1 + PIXEL_TOLERANCE) * sizes[0]:
             remarks.append(
@@ -205,6 +280,24 @@ def check_mixtures(config, networks, data_sets):
                 "them over different numbers of pixels"
             )
     return remarks
+
+
+def _check_channels(row, channels_of):
+    """Refuse a network whose images its kind, or the network that it starts from or reads, does not take."""
+    kinds = {1: "grey", 3: "in colour"}
+    own = channels_of.get(row.name)
+    if own == 3 and row.kind == "deepz":
+        raise InputError(
+            f"network '{row.name}': kind is deepz, but data set '{row.datasets}' is in colour; wanted grey"
+        )
+    first = channels_of.get(row.start_from)
+    if "/" in row.start_from:
+        first = read_config(row.start_from).get("image_channels")
+    if own and first and own != first:
+        raise InputError(
+            f"network '{row.name}': start_from is '{row.start_from}', whose images are "
+            f"{kinds.get(first, f'of {first} channels')}, and its own are {kinds[own]}; wanted the same"
+        )
 
 
 def _training_fields(name, dataset, own_stacks):
@@ -248,15 +341,19 @@ def _check_validation(row, config, own_stacks):
 
 
 def _check_start(row, config):
-    """Refuse to start from a network of another width, whose weights do not fit."""
+    """Refuse to start from a network of another kind or width, whose weights do not fit."""
     about = Path(row.start_from) / "config.json"
-    if not about.is_file():
+    described = read_config(row.start_from)
+    if not described:
         raise InputError(f"network '{row.name}': start_from has no {about}; wanted the folder as its training wrote it")
-    found = json.loads(about.read_text(encoding="utf-8"))["settings"]["base_channels"]
-    wanted = config["training"]["base_channels"]
-    if found != wanted:
+    found = {section: described.get(section, {}) for section in ("settings", "network")}
+    kind = found["network"].get("kind", row.kind)
+    if kind != row.kind:
+        raise InputError(f"network '{row.name}': {row.start_from} is a network of kind {kind}; wanted {row.kind}")
+    width, wanted = found["settings"].get("base_channels"), config["training"]["base_channels"]
+    if width != wanted:
         raise InputError(
-            f"network '{row.name}': {row.start_from} has base_channels {found}, and training.base_channels of the "
+            f"network '{row.name}': {row.start_from} has base_channels {width}, and training.base_channels of the "
             f"config is {wanted}; wanted the same"
         )
 

@@ -68,6 +68,8 @@ rule fetch_slide:
         "results/benchmarks/{dataset}/fetch/{slide}.tsv"
     wildcard_constraints:
         dataset=any_of(BBBC006),
+    # Images that are not there must be found before anything is trained.
+    priority: 100
     conda:
         "../../envs/imaging.yaml"
     # Planes that are fetched side by side.

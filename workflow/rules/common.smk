@@ -10,7 +10,7 @@ from deepr.calibration import uncalibrated_stacks
 import numpy as np
 import smart_open
 from deepr.configuration import PUBLIC, SETTINGS_WITHOUT_RESULT, training_settings
-from deepr.configuration import check_mixtures, check_plan, complete_config, planes_um
+from deepr.configuration import check_mixtures, check_plan, check_sources, complete_config, planes_um
 from deepr.optics.objective import OBJECTIVES
 from deepr.provenance import source_hash
 from deepr.stacks import check_stacks, narrow_fields
@@ -48,6 +48,7 @@ def plan():
     check_plan(config, networks, stacks)
     # A job's own process plans again, with files that have been checked.
     if workflow.is_main_process:
+        check_sources(config)
         own_images = {}
         for name, rows in stacks.groupby("dataset"):
             users = networks[[name in datasets_of(row) for row in networks.itertuples()]]

@@ -17,7 +17,7 @@ from deepr.optics.specimens.ovary import make_ovary, ovary_parameters
 from deepr.optics.specimens.prostate import make_prostate, prostate_parameters
 from deepr.optics.specimens.specimen import MOUNTING_INDEX, Specimen
 
-__all__ = ["Specimen", "make_specimen", "refractive_index", "slide_parameters"]
+__all__ = ["Specimen", "is_stained", "make_specimen", "refractive_index", "slide_parameters"]
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,14 @@ class _Kind:
     """How a kind of specimen is made.
 
     ``parameters`` draws what differs between slides from a generator; ``make`` makes a field from
-    (shape, pixel_um, rng) and these parameters.
+    (shape, pixel_um, rng) and these parameters. What is ``stained`` absorbs white light, in three colours; the others
+    fluoresce in one.
     """
 
     parameters: Callable
     make: Callable
     refractive_index: float
+    stained: bool = False
 
 
 _KINDS = {
@@ -40,7 +42,7 @@ _KINDS = {
     "nuclei": _Kind(cell_parameters, make_nuclei, WATER_INDEX),
     "ovary": _Kind(ovary_parameters, make_ovary, MOUNTING_INDEX),
     "phalloidin": _Kind(cell_parameters, make_phalloidin, WATER_INDEX),
-    "prostate": _Kind(prostate_parameters, make_prostate, MOUNTING_INDEX),
+    "prostate": _Kind(prostate_parameters, make_prostate, MOUNTING_INDEX, stained=True),
 }
 
 
@@ -80,6 +82,11 @@ def slide_parameters(name, rng):
 def refractive_index(name):
     """Give the index of the medium in which a specimen's depths are counted."""
     return _kind(name).refractive_index
+
+
+def is_stained(name):
+    """Say whether a specimen is seen in brightfield, in three colours."""
+    return _kind(name).stained
 
 
 def _kind(name):
