@@ -83,7 +83,7 @@ def _rotated(points, degrees):
     return np.stack([np.cos(angle) * x - np.sin(angle) * y, np.sin(angle) * x + np.cos(angle) * y], axis=-1)
 
 
-def summarise_truth(errors, residuals):
+def summarise_truth(errors, residuals, truth):
     """Sum up both comparisons in one row per quantity.
 
     Parameters
@@ -92,12 +92,15 @@ def summarise_truth(errors, residuals):
         From `focus_errors`.
     residuals : pandas.DataFrame
         From `alignment_residuals`.
+    truth : pandas.DataFrame
+        As for `alignment_residuals`, of all fields that were acquired.
 
     Returns
     -------
     pandas.DataFrame
         Columns ``quantity``, ``value``, ``unit``, ``count``.
     """
+    acquired, aligned = (len(table[["slide", "fov"]].drop_duplicates()) for table in (truth, residuals))
     error = errors["focus_error_um"]
     in_section = (error.abs() <= HALF_SECTION_UM).mean()
     near = residuals[residuals["defocus_um"].abs() <= 2]
@@ -112,5 +115,6 @@ def summarise_truth(errors, residuals):
         (f"largest {in_focus}", near["residual_px"].max(), "px", len(near)),
         ("median alignment residual within 5 um of focus", within["residual_px"].median(), "px", len(within)),
         ("largest alignment residual within 5 um of focus", within["residual_px"].max(), "px", len(within)),
+        ("fields left out by the alignment", acquired - aligned, "fields", acquired),
     ]
     return pd.DataFrame(rows, columns=["quantity", "value", "unit", "count"])

@@ -11,7 +11,7 @@ def check_focus_planes(manifest_path, truth_paths, transforms_paths, slides, fra
     truth = _of_slides(truth_paths, slides)
     errors = focus_errors(read_table(manifest_path), truth)
     residuals = alignment_residuals(_of_slides(transforms_paths, slides), truth, frame_px)
-    write_table(summarise_truth(errors, residuals), checks_path)
+    write_table(summarise_truth(errors, residuals, truth), checks_path)
 
 
 def _of_slides(paths, slides):
