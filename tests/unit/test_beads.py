@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from deepr.beads import FWHM_PER_SIGMA, find_beads, measure_beads, most_focused_plane
+from deepr.beads import FWHM_PER_SIGMA, find_beads, measure_beads, most_focused_plane, plane_step_um
 from deepr.gaussians import fit_gaussians
 from deepr.optics.camera import Camera
 from deepr.optics.objective import OBJECTIVES
@@ -277,6 +277,14 @@ def test_hot_pixel_is_no_bead():
     image = make_stack(grid())[6]
     image[10, 100] += 1000
     assert len(find_beads(image, 30)) == 9
+
+
+def test_one_plane_has_no_step():
+    """Said in a sentence, as are steps of two sizes."""
+    with pytest.raises(ValueError, match="found 1 planes, wanted two or more"):
+        plane_step_um(np.array([0.0]))
+    with pytest.raises(ValueError, match=r"found planes 0\.2 to 0\.5 um apart, wanted equal steps"):
+        plane_step_um(np.array([0.0, 0.2, 0.7]))
 
 
 def test_refusals():

@@ -33,7 +33,7 @@ def test_the_reference_is_the_projection_around_focus(tilted):
     assert window.stop - window.start == 10
     assert -1.2 <= z_um[window.start] and z_um[window.stop - 1] <= 1.2
     np.testing.assert_array_equal(image, stack[window].max(axis=0))
-    with pytest.raises(ValueError, match=r"from -4 to -3 um; wanted at least 1.8 um"):
+    with pytest.raises(ValueError, match=r"from -4 to -3 um; wanted at least two within 1.8 um"):
         reference_window(stack[:6], z_um[:6])
 
 

@@ -82,7 +82,7 @@ def test_focus_errors_are_found_minus_true(truth):
 
 
 def test_alignment_finds_the_simulated_drift(repository, tmp_path):
-    """A field of ovary tissue that drifts as in the demonstration: within 2 um of focus at most 0.3 px are left."""
+    """A field of ovary tissue that drifts thrice as far as in the demonstration: near focus at most 0.3 px are left."""
     config = complete_config(yaml.safe_load((repository / "config/config.yaml").read_text()))
     settings = {**config["datasets"]["ovary"], "frame_px": 800}
     stacks, truth, aligned = (tmp_path / f"{kind}.ome.tif" for kind in ("stacks", "truth", "aligned"))
@@ -96,7 +96,7 @@ def test_alignment_finds_the_simulated_drift(repository, tmp_path):
         settings=settings,
         z_um=np.arange(-2, 2.1, 0.5).tolist(),
         fields=1,
-        drift=config["microscope"]["drift"],
+        drift={key: 3 * value for key, value in config["microscope"]["drift"].items()},
         truth_range_um=0.5,
         seed=1,
         threads=2,
@@ -108,5 +108,5 @@ def test_alignment_finds_the_simulated_drift(repository, tmp_path):
     before, after = (alignment_residuals(matrices, drift, settings["frame_px"]) for matrices in (still, found))
     near = after["defocus_um"].abs() <= 2
     assert near.sum() >= 7
-    assert before.loc[near, "residual_px"].max() > 0.6
+    assert before.loc[near, "residual_px"].max() > 1
     assert after.loc[near, "residual_px"].max() <= 0.3

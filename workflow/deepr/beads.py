@@ -47,9 +47,11 @@ def plane_step_um(z_um):
     Raises
     ------
     ValueError
-        If the planes are not equally far apart, within 50 nm.
+        If there are fewer than two planes, or they are not equally far apart, within 50 nm.
     """
     steps_um = np.diff(z_um)
+    if steps_um.size == 0:
+        raise ValueError(f"found {len(z_um)} planes, wanted two or more")
     if np.ptp(steps_um) > _STEP_TOLERANCE_UM:
         raise ValueError(f"found planes {steps_um.min():g} to {steps_um.max():g} um apart, wanted equal steps")
     return float(steps_um.mean())

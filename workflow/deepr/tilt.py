@@ -40,7 +40,7 @@ def reference_window(stack, z_um, span_um=REFERENCE_SPAN_UM):
     Raises
     ------
     ValueError
-        If the stack is shorter than the span.
+        If the stack is shorter than the span, or its planes are farther apart.
 
     Notes
     -----
@@ -56,7 +56,8 @@ def reference_window(stack, z_um, span_um=REFERENCE_SPAN_UM):
             windows.append(slice(first, last))
     if not windows:
         raise ValueError(
-            f"the planes reach from {z_um[0]:g} to {z_um[-1]:g} um; wanted at least {span_um:g} um of them"
+            f"{len(z_um)} planes reach from {z_um[0]:g} to {z_um[-1]:g} um; wanted at least two within {span_um:g} um, "
+            "and as much in all"
         )
     projections = [stack[window].max(axis=0) for window in windows]
     best = int(np.argmax([_sharpness_of_all_bands(image) for image in projections]))
