@@ -240,7 +240,7 @@ def test_a_loss_that_is_not_finite_ends_the_training(tmp_path, eager):
 def test_another_number_of_threads_is_refused(tmp_path):
     """TensorFlow runs with one thread here; two would give other numbers."""
     tf.constant(0) + 1
-    with pytest.raises(RuntimeError, match="needs 3 threads"):
+    with pytest.raises(RuntimeError, match="3 threads are wanted"):
         train(tmp_path, threads=3)
 
 
