@@ -51,7 +51,13 @@ def run(arguments):
                 return 1
             running.seek(0)
             was_killed = bool(running.read().strip())
-            code = _run_snakemake(arguments, was_killed, running)
+            _note(running, os.getpid())
+            snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
+            if was_killed and any(Path(".snakemake/locks").glob("*")):
+                code = subprocess.run([*snakemake, "--unlock", *_config_of(arguments)], check=False).returncode
+                if code != 0:
+                    return code
+            code = _run_snakemake([*snakemake, *arguments], running)
             # Below zero it is the signal that killed Snakemake, whose lock is left for the next run to take away.
             if code >= 0:
                 _note(running, "")
@@ -74,18 +80,12 @@ def _locked(running):
     return False
 
 
-def _run_snakemake(arguments, was_killed, running):
-    """Take the lock of a killed run of this program away, if there is one, and run Snakemake.
+def _run_snakemake(command, running):
+    """Run Snakemake and give its exit code.
 
-    Snakemake holds `running` too: the lock of the operating system lasts as long as either of the two programs.
+    It holds `running` too: the lock of the operating system lasts as long as either of the two programs.
     """
-    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
-    _note(running, os.getpid())
-    if was_killed and any(Path(".snakemake/locks").glob("*")):
-        unlocked = subprocess.run([*snakemake, "--unlock", *_config_of(arguments)], check=False).returncode
-        if unlocked != 0:
-            return unlocked
-    with subprocess.Popen([*snakemake, *arguments], pass_fds=[running.fileno()]) as process:
+    with subprocess.Popen(command, pass_fds=[running.fileno()]) as process:
         _note(running, process.pid)
         return process.wait()
 

@@ -237,6 +237,14 @@ def test_a_bead_that_becomes_a_blur_is_not_sharp():
     assert "5.50 um (4 with a peak) by the larger, 0.50 um in focus" in card["measured"][0]
 
 
+@pytest.mark.parametrize("blurred_um", [5.5, None])
+def test_a_network_that_loses_the_beads_in_focus_sharpens_none(blurred_um):
+    """Without a width in focus there is nothing that a width between the ranges could be near to."""
+    table = made_volume({"input": None, "beads_5": None, "beads_8": blurred_um})
+    table.loc[(table["image"] == "beads_8") & (table["bead_z_um"] < 1), "kept"] = False
+    assert list(judge_figure_s3(table, scale="demonstration", **FACTS)["verdict"]) == [FAILS]
+
+
 def test_a_volume_without_a_bead_gives_a_table_without_rows(tmp_path):
     """It is written, read, drawn and not judged."""
     stack = np.random.default_rng(1).normal(130, 5, (5, 96, 96)).astype(np.uint16)

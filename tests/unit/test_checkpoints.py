@@ -5,38 +5,52 @@ import sys
 
 import pytest
 from deepr.networks import checkpoints
-from deepr.networks.checkpoints import Checkpoint
+from deepr.networks.checkpoints import alone_in
 from deepr.tables import InputError
 
 TRAINING = """
 import sys, time
-from deepr.networks.checkpoints import Checkpoint
-checkpoint = Checkpoint(sys.argv[1], {"seed": 1}, ["iteration"])
-checkpoint.load()
-checkpoint.append({"iteration": 1})
-checkpoint.save({}, {"iteration": 1})
-checkpoint.append({"iteration": 2})
-print("trains", flush=True)
-time.sleep(60)
+from deepr.networks.checkpoints import alone_in
+with alone_in(sys.argv[1]):
+    print("trains", flush=True)
+    sys.stdin.readline()
 """
 
 
-def test_a_second_training_waits_and_gives_up(tmp_path, repository, monkeypatch):
-    """While another process trains nothing of its history is touched; when it is killed the next one goes on."""
-    monkeypatch.setattr(checkpoints, "_DYING_S", 0.3)
-    environment = {"PYTHONPATH": str(repository / "workflow")}
+@pytest.fixture
+def training(tmp_path, repository):
+    """Another process that trains in the folder until it reads a line."""
     command = [sys.executable, "-c", TRAINING, str(tmp_path)]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as other:
-        try:
-            assert other.stdout.readline() == "trains\n"
-            second = Checkpoint(tmp_path, {"seed": 1}, ["iteration"])
-            with pytest.raises(InputError, match="another process trains here, wait for it or stop it first"):
-                second.load()
-            second.close()
-            assert second.history_path.read_text() == "iteration\n1\n2\n"
-        finally:
-            other.kill()
-    third = Checkpoint(tmp_path, {"seed": 1}, ["iteration"])
-    assert third.load()[1] == {"iteration": 1}
-    third.close()
-    assert third.history_path.read_text() == "iteration\n1\n"
+    environment = {"PYTHONPATH": str(repository / "workflow")}
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "trains\n"
+        yield process
+        process.kill()
+
+
+def test_a_second_training_waits_and_gives_up(training, tmp_path, monkeypatch):
+    """It says so in a sentence; after a kill the folder is free, whatever file the killed one has left."""
+    monkeypatch.setattr(checkpoints, "_DYING_S", 0.3)
+    with (
+        pytest.raises(InputError, match="another process trains here, wait for it or stop it first"),
+        alone_in(tmp_path),
+    ):
+        raise AssertionError("it trains")
+    training.kill()
+    training.wait()
+    assert [path.name for path in tmp_path.iterdir()] == [".training"]
+    with alone_in(tmp_path):
+        assert [path.name for path in tmp_path.iterdir()] == [".training"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_training_begins_when_the_first_has_ended(training, tmp_path):
+    """The file of the first is gone by then; the second holds one of its own."""
+    training.stdin.write("\n")
+    training.stdin.flush()
+    with alone_in(tmp_path):
+        assert training.wait(timeout=60) == 0
+        assert [path.name for path in tmp_path.iterdir()] == [".training"]
+    assert list(tmp_path.iterdir()) == []

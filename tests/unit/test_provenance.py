@@ -140,6 +140,7 @@ def test_what_is_done_beside_the_telling_changes_the_hash(package, old, new):
         ("import warnings\n", "import warnings\nwarnings.simplefilter('error')\n"),
         ("x = iter('ab')\n", "x = iter('ab')\nprint(next(x))\n"),
         ("x = 1\n", "x = 1\nprint(x := 2)\n"),
+        ("x = [1]\n", "x = [1]\nprint(x.pop())\n"),
     ],
 )
 def test_what_only_looks_like_telling_is_in_the_hash(package, one, other):

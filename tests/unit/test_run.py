@@ -112,9 +112,10 @@ def test_results_that_cannot_be_written_stop_the_run(small_disk, tmp_path, repos
 
 
 def test_a_stale_lock_and_a_wrong_config_give_one_sentence(tmp_path, repository):
-    """What cannot be planned cannot be unlocked; Snakemake says why, and nothing of this program follows."""
-    (tmp_path / ".snakemake" / "locks").mkdir(parents=True)
-    (tmp_path / ".snakemake" / "locks" / "0.output.lock").write_text("results/fig2.svg\n")
+    """What cannot be planned cannot be unlocked; Snakemake says why, and a run of the right config unlocks."""
+    lock = tmp_path / ".snakemake" / "locks" / "0.output.lock"
+    lock.parent.mkdir(parents=True)
+    lock.write_text("results/fig2.svg\n")
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / ".running").write_text("4711")
     (tmp_path / "own.yaml").write_text("datasets: {mine: {source: nowhere, patch_px: 64}}\n")
@@ -122,6 +123,10 @@ def test_a_stale_lock_and_a_wrong_config_give_one_sentence(tmp_path, repository)
     assert result.returncode == 1
     assert "config: datasets.mine.source is 'nowhere'" in result.stderr
     assert "Traceback" not in result.stderr
+    assert lock.exists() and (tmp_path / "results" / ".running").read_text()
+    result = run_in(tmp_path, repository, "--cores", "1", "--dry-run", "--", "fig2")
+    assert result.returncode == 0, result.stderr
+    assert not lock.exists() and (tmp_path / "results" / ".running").read_text() == ""
 
 
 @pytest.fixture

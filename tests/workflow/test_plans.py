@@ -95,11 +95,11 @@ def test_bbbc006_can_be_planned_in_place_of_the_simulated_cells(snakemake, repos
         "name\tkind\tdatasets\trange_um\tstart_from\nmixed_10\tdeepr\tnuclei,phalloidin\t10\t\n"
     )
     config["networks"] = "networks.tsv"
-    for plane in range(8, 25):
-        (tmp_path / "downloaded" / f"BBBC006_v1_images_z_{plane:02d}").mkdir(parents=True)
     (tmp_path / "public.yaml").write_text(yaml.safe_dump(config))
     code, output = snakemake(tmp_path, "--configfile", tmp_path / "public.yaml", "--dry-run")
     assert code == 0, output
+    missing = "datasets.nuclei.folder is downloaded: found neither BBBC006_v1_images_z_08.zip nor a folder"
+    assert (missing in output) == (source == "files")
     jobs = planned(output)
     assert jobs["fetch_slide"] == jobs["align_slide"] == 8
     assert "acquire_slide" not in jobs and jobs["train_network"] == 1

@@ -175,18 +175,24 @@ def check_plan(config, networks, own_stacks):
 
 
 def check_sources(config):
-    """Refuse specimens that cannot be made, and public images that are not where they should be.
+    """Refuse specimens that cannot be made, and say which public images are not where they should be.
 
     Parameters
     ----------
     config : dict
         Completed config.
 
+    Returns
+    -------
+    list of str
+        One sentence for each data set whose public images are missing: what was made of them may be there.
+
     Raises
     ------
     InputError
         One sentence that names the key, the value found and the one wanted.
     """
+    remarks = []
     for name, dataset in config["datasets"].items():
         if dataset["source"] == "simulate":
             _check_specimen(name, dataset)
@@ -195,7 +201,8 @@ def check_sources(config):
             try:
                 find_places(dataset["folder"], planes)
             except InputError as error:
-                raise InputError(f"config: datasets.{name}.folder is {error}") from error
+                remarks.append(f"config: datasets.{name}.folder is {error}")
+    return remarks
 
 
 def _check_specimen(name, dataset):
@@ -252,16 +259,15 @@ def check_mixtures(config, networks, data_sets):
         names = [name.strip() for name in row.datasets.split(",") if name.strip() in data_sets]
         if names:
             channels_of[row.name] = data_sets[names[0]]["channels"]
-    for name, data_set in data_sets.items():
-        if data_set["channels"] == 3 and not config["edof"]["reassign"]:
-            raise InputError(
-                f"config: edof.reassign is false, but data set '{name}' is in colour, which is fused by reassignment "
-                "alone; wanted true"
-            )
     for row in networks.itertuples():
         names = [name.strip() for name in row.datasets.split(",") if name.strip() in data_sets]
         for name in names:
             found, first = data_sets[name]["channels"], data_sets[names[0]]["channels"]
+            if found == 3 and not config["edof"]["reassign"]:
+                raise InputError(
+                    f"config: edof.reassign is false, but data set '{name}' is in colour, which is fused by "
+                    "reassignment alone; wanted true"
+                )
             if found != first:
                 raise InputError(
                     f"network '{row.name}': data set '{name}' has {found} channel{'s' * (found > 1)} and '{names[0]}' "

@@ -8,8 +8,8 @@ from deepr.tables import InputError
 
 # Within this radius, in px, a ring is what lies exactly as far from the middle, beyond it what rounds to one px.
 _EXACT_PX = 4
-# A ring with light rises so many of its standard errors above the background.
-_STANDARD_ERRORS = 3.0
+# Light reaches as far as so many neighbouring rings rise so many of their standard errors above the background.
+_RINGS, _STANDARD_ERRORS = 3, 3.0
 
 
 def measure_psf(fields, window_px, distance_px):
@@ -22,8 +22,8 @@ def measure_psf(fields, window_px, distance_px):
     window_px : int
         Side of the PSF, odd.
     distance_px : int
-        Least distance from a bead to any other, in px. Where the window holds the whole blur, its side: then no light
-        of another bead reaches into it.
+        Least distance from a bead to any other of the field, in px. Where the window holds the whole blur, its side:
+        then no light of another bead reaches into it.
 
     Returns
     -------
@@ -37,8 +37,8 @@ def measure_psf(fields, window_px, distance_px):
     Raises
     ------
     InputError
-        If the planes of two fields are differently far apart, or no bead is far enough from its neighbours and
-        from the border.
+        If the planes of two fields are differently far apart, no bead is far enough from its neighbours and from
+        the border, or no light is found in a plane.
 
     Notes
     -----
@@ -48,9 +48,9 @@ def measure_psf(fields, window_px, distance_px):
     middle of a pixel by their centroid in focus, and weigh as their light. The planes that all fields have in
     common are kept.
 
-    Each plane is averaged along rings around its middle, and ends with the outermost ring that rises three standard
+    Each plane is averaged along rings around its middle, and ends with the outermost three that rise three standard
     errors above the background: of the noise of dark pixels, cut off at zero, only the positive half would be left, as
-    a pedestal with a quarter of all light. So the PSF is that of a lens that is symmetric around its axis; coma is
+    a pedestal with a third of all light. So the PSF is that of a lens that is symmetric around its axis; coma is
     averaged away. No bead is left out for its size: clusters and dirt must not be on the slide.
     """
     if window_px % 2 == 0:
@@ -73,6 +73,11 @@ def measure_psf(fields, window_px, distance_px):
         raise InputError(f"no bead is {distance_px} px from every other and {half} px from the border, wanted one")
     offsets = sorted(offset for offset, (number, _) in sums.items() if number == counts)
     psf = np.stack([_mean_along_rings(sums[offset][1]) for offset in offsets])
+    dark = np.flatnonzero(psf.sum(axis=(1, 2)) == 0)
+    if len(dark):
+        raise InputError(
+            f"{counts} beads show no light {offsets[dark[0]] * step_um:g} um from focus, wanted brighter or more beads"
+        )
     psf /= psf.sum(axis=(1, 2), keepdims=True)
     return psf.astype(np.float32), np.round(np.array(offsets) * step_um, 3) + 0.0, counts
 
@@ -89,8 +94,11 @@ def _mean_along_rings(image):
     variance = np.bincount(ring, np.square(image.ravel() - mean[ring])) / count
     outside = image[radius > half + 0.5]
     error = np.sqrt(variance / count + outside.var() / outside.size)
-    light = np.flatnonzero((mean > _STANDARD_ERRORS * error) & (rings <= half))
-    end = rings[light[-1]] if len(light) else 0
+    light = (mean > _STANDARD_ERRORS * error) & (rings <= half)
+    together = np.flatnonzero(np.convolve(light, np.ones(_RINGS), mode="valid") == _RINGS)
+    if not len(together):
+        return np.zeros_like(image)
+    end = rings[together[-1] + _RINGS - 1]
     averaged = np.where(radius < _EXACT_PX, mean[ring].reshape(image.shape), np.interp(radius, distance, mean))
     return np.where(radius <= end + 0.5, np.maximum(averaged, 0), 0)
 

@@ -19,6 +19,12 @@ TELLING = {
     "warnings": {"warn"},
     "print": {"print"},
 }
+_ACTS = (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom)
+# Functions and methods that change what they are called on, or draw from it.
+CHANGING = {
+    *("next", "pop", "popitem", "append", "extend", "add", "update", "remove", "discard", "clear", "setdefault"),
+    *("read", "readline", "write", "send", "integers", "random", "normal", "choice", "shuffle"),
+}
 # Functions that change nothing.
 ASKING = {"len", "isinstance"}
 
@@ -159,11 +165,13 @@ def _only_tells(node):
     if not isinstance(first, ast.Name) or last not in TELLING.get(first.id, ()):
         return False
     told = (inner for argument in [*node.args, *node.keywords] for inner in ast.walk(argument))
-    return not any(isinstance(inner, ast.NamedExpr | ast.Await | ast.Yield) or _takes_next(inner) for inner in told)
+    return not any(isinstance(inner, _ACTS) or _changes(inner) for inner in told)
 
 
-def _takes_next(node):
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "next"
+def _changes(node):
+    """Say whether a call is of a function that takes something from its argument or puts something in."""
+    name = getattr(node.func, "attr", getattr(node.func, "id", None)) if isinstance(node, ast.Call) else None
+    return name in CHANGING
 
 
 def _sorted(names):

@@ -48,7 +48,7 @@ def plan():
     check_plan(config, networks, stacks)
     # A job's own process plans again, with files that have been checked.
     if workflow.is_main_process:
-        check_sources(config)
+        remarks += check_sources(config)
         own_images = {}
         for name, rows in stacks.groupby("dataset"):
             users = networks[[name in datasets_of(row) for row in networks.itertuples()]]

@@ -90,12 +90,14 @@ rule export_network:
         network=any_of(DEEPR),
     conda:
         "../../envs/export.yaml"
-    threads: 1
+    threads: config["training"]["threads"]
     resources:
         mem_mb=2000,
         runtime=10,
     params:
         code=source_hash("export_network.py"),
+        # Sums in another order differ in their last digits, so the number does not follow the machine.
+        threads=config["training"]["threads"],
     message:
         "Package {wildcards.network} for the BioImage Model Zoo, tested on a test slide of its own."
     script:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
+from deepr.networks.checkpoints import alone_in
 from deepr.networks.decoder_training import train_decoder
 from deepr.networks.virtual_pairs import DefocusPairs
 from deepr.runtime import logged
@@ -26,16 +27,17 @@ def train(manifest_paths, slide_paths, generator_path, folder, row, settings, se
         )
         for split in ("train", "validation")
     }
-    train_decoder(
-        training_pairs=samplers["train"],
-        validation_pairs=samplers["validation"],
-        generator_path=generator_path,
-        folder=folder,
-        settings=settings,
-        seed=seed,
-        description={**row, "scale": scale},
-        code=code,
-    )
+    with alone_in(folder):
+        train_decoder(
+            training_pairs=samplers["train"],
+            validation_pairs=samplers["validation"],
+            generator_path=generator_path,
+            folder=folder,
+            settings=settings,
+            seed=seed,
+            description={**row, "scale": scale},
+            code=code,
+        )
 
 
 def _name_of(path):

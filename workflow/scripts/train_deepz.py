@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
+from deepr.networks.checkpoints import alone_in
 from deepr.networks.deepz_training import train_deepz
 from deepr.networks.virtual_pairs import PropagationPairs
 from deepr.runtime import logged
@@ -26,15 +27,16 @@ def train(manifest_paths, slide_paths, folder, row, settings, seed, scale, code=
         )
         for split in ("train", "validation")
     }
-    train_deepz(
-        training_pairs=samplers["train"],
-        validation_pairs=samplers["validation"],
-        folder=folder,
-        settings=settings,
-        seed=seed,
-        description={**row, "scale": scale},
-        code=code,
-    )
+    with alone_in(folder):
+        train_deepz(
+            training_pairs=samplers["train"],
+            validation_pairs=samplers["validation"],
+            folder=folder,
+            settings=settings,
+            seed=seed,
+            description={**row, "scale": scale},
+            code=code,
+        )
 
 
 def _name_of(path):

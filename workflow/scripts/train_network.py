@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
+from deepr.networks.checkpoints import alone_in
 from deepr.networks.pairs import PairSampler
 from deepr.networks.training import train_network
 from deepr.runtime import logged
@@ -26,16 +27,17 @@ def train(manifest_paths, slide_paths, folder, row, settings, seed, start_from, 
         )
         for split in ("train", "validation")
     }
-    train_network(
-        training_pairs=samplers["train"],
-        validation_pairs=samplers["validation"],
-        folder=folder,
-        settings=settings,
-        seed=seed,
-        start_from=start_from,
-        description={**row, "scale": scale, "data": _data_of(slides)},
-        code=code,
-    )
+    with alone_in(folder):
+        train_network(
+            training_pairs=samplers["train"],
+            validation_pairs=samplers["validation"],
+            folder=folder,
+            settings=settings,
+            seed=seed,
+            start_from=start_from,
+            description={**row, "scale": scale, "data": _data_of(slides)},
+            code=code,
+        )
 
 
 def _data_of(slides):

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,9 @@ from deepr.tables import InputError
 
 STATE = "state.npz"
 HISTORY = "history.tsv"
+LOCK = ".training"
 
-# How long a killed training may take to end, and with that to leave the folder.
+# How long a killed training may take to end, and with that to leave its folder.
 _DYING_S = 10
 
 log = logging.getLogger(__name__)
@@ -58,15 +60,8 @@ class Checkpoint:
             As they were given to `save`; None if there is nothing to go on from.
         progress : dict
             As it was given to `save`; empty if there is nothing to go on from.
-
-        Raises
-        ------
-        InputError
-            If another process trains in this folder, as one does that outlived its Snakemake.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._history = open(self.history_path, "a", encoding="utf-8")
-        self._lock()
         arrays, progress, length = None, {}, 0
         state = self.folder / STATE
         if state.is_file():
@@ -81,24 +76,13 @@ class Checkpoint:
                     progress, length = record["progress"], record["history_bytes"]
             if changed:
                 log.warning("%s is of another training (%s): starting afresh", state, ", ".join(changed))
-        self._history.truncate(length)
-        self._history.seek(0, os.SEEK_END)
         if arrays is None:
+            self._history = open(self.history_path, "w", encoding="utf-8")
             self._history.write("\t".join(self._columns) + "\n")
+        else:
+            os.truncate(self.history_path, length)
+            self._history = open(self.history_path, "a", encoding="utf-8")
         return arrays, progress
-
-    def _lock(self):
-        """Keep other processes out of the folder for as long as this one has the history open."""
-        for _ in range(int(_DYING_S / 0.1)):
-            try:
-                fcntl.lockf(self._history, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except OSError as error:
-                if error.errno not in (errno.EACCES, errno.EAGAIN):
-                    log.warning("%s: nothing keeps a second training out (%s)", self.folder, error.strerror)
-                    return
-            time.sleep(0.1)
-        raise InputError(f"{self.folder}: another process trains here, wait for it or stop it first")
 
     def append(self, row):
         """Append one row, a dict, to the history; floats with as many digits as give them back."""
@@ -127,8 +111,55 @@ class Checkpoint:
             np.savez(temporary, record=np.array(json.dumps(record)), **flat)
 
     def close(self):
-        """Close the history, and let other processes into the folder."""
+        """Close the history."""
         self._history.close()
+
+
+@contextmanager
+def alone_in(folder):
+    """Keep every other process from training in a folder; a killed one leaves it by itself.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Made if it is not there.
+
+    Raises
+    ------
+    InputError
+        If another process trains in it, as one does that outlived its Snakemake.
+    """
+    path = Path(folder) / LOCK
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = _locked(path)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        lock.close()
+
+
+def _locked(path):
+    """Open a file and lock it; one that its last owner takes away in between is opened anew."""
+    until = time.monotonic() + _DYING_S
+    while True:
+        lock = open(path, "a")
+        try:
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(lock.fileno()), path.stat()):
+                return lock
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EAGAIN):
+                log.warning("%s: nothing keeps a second training out (%s)", path.parent, error.strerror)
+                return lock
+            if time.monotonic() > until:
+                lock.close()
+                sentence = f"{path.parent}: another process trains here, wait for it or stop it first"
+                raise InputError(sentence) from error
+        lock.close()
+        time.sleep(0.1)
 
 
 def _changed_keys(saved, wanted, prefix=""):

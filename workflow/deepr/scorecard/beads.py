@@ -185,7 +185,7 @@ def judge_figure_s3(table, networks, ranges_um, data_source, scale):
         f" {found[2]} by the larger, {focus:.2f} um in focus",
         "wanted": "the larger range's at most half of both others, and within"
         f" {NEARLY_CONSTANT} times its width in focus",
-        "holds": bool(values[2] <= min(0.5 * min(values[0], values[1]), NEARLY_CONSTANT * focus)),
+        "holds": bool(values[2] <= 0.5 * min(values[0], values[1]) and values[2] <= NEARLY_CONSTANT * focus),
         "untestable": untestable,
     }
     return pd.DataFrame([row(target="figS3", data_source=data_source, scale=scale, **judged)], columns=list(COLUMNS))
