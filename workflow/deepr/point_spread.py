@@ -8,8 +8,8 @@ from deepr.tables import InputError
 
 # Within this radius, in px, a ring is what lies exactly as far from the middle, beyond it what rounds to one px.
 _EXACT_PX = 4
-# Light reaches as far as so many neighbouring rings rise so many of their standard errors above the background.
-_RINGS, _STANDARD_ERRORS = 3, 3.0
+# Light reaches as far as so many neighbouring rings together rise so many standard errors above the background.
+_RINGS, _STANDARD_ERRORS = 5, 4.0
 
 
 def measure_psf(fields, window_px, distance_px):
@@ -48,10 +48,10 @@ def measure_psf(fields, window_px, distance_px):
     middle of a pixel by their centroid in focus, and weigh as their light. The planes that all fields have in
     common are kept.
 
-    Each plane is averaged along rings around its middle, and ends with the outermost three that rise three standard
-    errors above the background: of the noise of dark pixels, cut off at zero, only the positive half would be left, as
-    a pedestal with a third of all light. So the PSF is that of a lens that is symmetric around its axis; coma is
-    averaged away. No bead is left out for its size: clusters and dirt must not be on the slide.
+    Each plane is averaged along rings around its middle, and ends with the outermost five that together rise four
+    standard errors above the background: of the noise of dark pixels, cut off at zero, only the positive half would
+    be left, as a pedestal with a third of all light. So the PSF is that of a lens that is symmetric around its axis;
+    coma is averaged away. No bead is left out for its size: clusters and dirt must not be on the slide.
     """
     if window_px % 2 == 0:
         raise ValueError(f"the PSF's window has {window_px} px, wanted an odd number")
@@ -93,12 +93,14 @@ def _mean_along_rings(image):
     mean, distance = (np.bincount(ring, values.ravel()) / count for values in (image, radius))
     variance = np.bincount(ring, np.square(image.ravel() - mean[ring])) / count
     outside = image[radius > half + 0.5]
-    error = np.sqrt(variance / count + outside.var() / outside.size)
-    light = (mean > _STANDARD_ERRORS * error) & (rings <= half)
-    together = np.flatnonzero(np.convolve(light, np.ones(_RINGS), mode="valid") == _RINGS)
-    if not len(together):
+    pixels, light, noise = (
+        np.convolve(values, np.ones(_RINGS), mode="valid") for values in (count, count * mean, count * variance)
+    )
+    error = np.sqrt(noise / pixels**2 + outside.var() / outside.size)
+    bright = np.flatnonzero((light / pixels > _STANDARD_ERRORS * error) & (rings[_RINGS - 1 :] <= half))
+    if not len(bright):
         return np.zeros_like(image)
-    end = rings[together[-1] + _RINGS - 1]
+    end = rings[bright[-1] + _RINGS - 1]
     averaged = np.where(radius < _EXACT_PX, mean[ring].reshape(image.shape), np.interp(radius, distance, mean))
     return np.where(radius <= end + 0.5, np.maximum(averaged, 0), 0)
 
