@@ -131,6 +131,26 @@ def test_what_is_done_beside_the_telling_changes_the_hash(package, old, new):
     assert rehash("deepr.told") != before
 
 
+def modules_of(name):
+    """Name everything that enters a hash."""
+    found, waiting = set(), [name]
+    while waiting:
+        module = waiting.pop()
+        if module not in found | provenance.WITHOUT_RESULTS:
+            found.add(module)
+            waiting += provenance._digest_and_imports(module, provenance._path_of(module))[1]
+    return found
+
+
+@pytest.mark.parametrize("script", ["train_network.py", "train_decoder.py", "train_deepz.py"])
+def test_trainings_hash_no_use_of_a_network(script):
+    """Neither how images are refocused and measured, nor figures and verdicts, can change what is trained."""
+    later = ("blind_refocusing", "testing", "defocus", "virtual_refocusing", "figures", "scorecard", "metrics", "tilt")
+    modules = modules_of(script)
+    assert "deepr.networks.losses" in modules
+    assert not {module for module in modules for part in module.split(".") if part in later}
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
