@@ -344,10 +344,10 @@ def memory_of_acquisition(wildcards, attempt):
 
 
 def memory_of_training(wildcards, attempt):
-    """Estimate a training's memory in MB: about 250 bytes were measured per pixel of a batch and base channel."""
+    """Estimate a training's memory in MB: 250 bytes per pixel of a batch and base channel, and pages of the slides."""
     settings = {**training_of_network(wildcards), **config.get(NETWORKS.loc[wildcards.network, "kind"], {})}
     crop_px = max(settings["crop_px"], training_of_network(wildcards)["crop_px"])
-    return int(attempt * (1500 + 300e-6 * settings["base_channels"] * settings["batch_size"] * crop_px**2))
+    return int(attempt * (1900 + 300e-6 * settings["base_channels"] * settings["batch_size"] * crop_px**2))
 
 
 def memory_of_testing(wildcards, attempt):
