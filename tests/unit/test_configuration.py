@@ -8,15 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from deepr.configuration import (
-    SCHEMA,
-    check_mixtures,
-    check_plan,
-    check_sources,
-    complete_config,
-    planes_um,
-    training_settings,
-)
+from deepr.configuration import SCHEMA, complete_config, planes_um, training_settings
+from deepr.plan_checks import check_mixtures, check_plan, check_sources
 from deepr.tables import InputError
 
 # Keys that may be absent, with a meaning of its own.

@@ -9,9 +9,9 @@ from deepr.bbbc006 import SHAPE as BBBC006_SHAPE, choose_wells
 from deepr.calibration import uncalibrated_stacks
 import numpy as np
 import smart_open
-from deepr.configuration import PUBLIC, SETTINGS_WITHOUT_RESULT, training_settings
-from deepr.configuration import check_mixtures, check_plan, check_sources, complete_config, planes_um
+from deepr.configuration import PUBLIC, SETTINGS_WITHOUT_RESULT, complete_config, planes_um, training_settings
 from deepr.optics.objective import OBJECTIVES
+from deepr.plan_checks import check_mixtures, check_plan, check_sources
 from deepr.provenance import source_hash
 from deepr.stacks import check_stacks, narrow_fields
 from deepr.sheets import read_networks, read_stacks
